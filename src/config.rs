@@ -1,0 +1,1 @@
+//! Settings, each knowing where it came from.

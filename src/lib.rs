@@ -1,0 +1,35 @@
+//! `wrun` runs data and ML flows whose steps are compiled to WebAssembly.
+//!
+//! The house, from the cellar up. A room uses only rooms below it; `tests/layering.rs` proves it.
+//!
+//! - [`model`]: what a flow, a run, a task, an artifact and an event are. Pure data.
+//! - [`scheduler`]: events in, commands out. Pure: it decides, and does nothing.
+//! - [`datastore`]: everything at rest: blobs, artifacts, journals, runs, and the object stores below them.
+//! - [`snapshot`]: builds a flow and freezes its code.
+//! - [`sandbox`]: the only room that knows wasmtime: the engine, the closed world of a guest, and
+//!   the cell, the child process in which guests run.
+//! - [`task`]: one attempt of one task, the one path that every executor takes.
+//! - [`executor`]: takes assignments and gives back records: in cells on this machine.
+//! - [`runtime`]: starts a run and drives it: joins scheduler, executor and journal.
+//! - [`report`]: events for eyes and machines: terminal, progress, JSON lines, tables, graphs.
+//! - [`config`]: settings, each knowing where it came from.
+//! - [`cli`]: one file per command, errors with hints, exit codes.
+//!
+//! Two flows of data run through the house. *Down* go commands: the command line starts a run, the
+//! runtime asks the scheduler, the executor takes an assignment, the task room gathers its inputs,
+//! a cell executes it. *Up* come events: a record leaves the cell, is checked and stored by the
+//! task room, enters the journal, is folded into the scheduler's state, and reaches the terminal.
+//!
+//! To start reading: [`model::event::Event`], then `runtime/drive.rs`, then `task/attempt.rs`.
+
+pub mod cli;
+pub mod config;
+pub mod datastore;
+pub mod executor;
+pub mod model;
+pub mod report;
+pub mod runtime;
+pub mod sandbox;
+pub mod scheduler;
+pub mod snapshot;
+pub mod task;

@@ -1,0 +1,126 @@
+//! What happens in a run.
+//!
+//! One type for the journal, the `--json` lines, the terminal and whoever else listens.
+
+use serde::{Deserialize, Serialize};
+
+use super::artifact::Artifact;
+use super::failure::Failure;
+use super::header::RunHeader;
+use super::id::TaskId;
+use super::record::{LogChunk, Record};
+use super::time::Timestamp;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Its last step succeeded.
+    Succeeded,
+    /// A task failed for good.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+/// Something that happened in a run.
+///
+/// Attempts are counted from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The run began. Shown, not stored: the header is an object of its own.
+    RunStarted {
+        /// All that is fixed.
+        header: Box<RunHeader>,
+    },
+    /// An attempt began. Shown, not stored.
+    Started {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// An attempt said how far it is. Shown, not stored.
+    Progress {
+        /// The task.
+        task: TaskId,
+        /// Units done.
+        done: u64,
+        /// Units in all; 0 when not known.
+        total: u64,
+        /// What it is doing.
+        message: String,
+    },
+    /// A long attempt printed something. Stored, so that others can follow it.
+    Log {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// When it was received.
+        at: Timestamp,
+        /// What was printed.
+        chunks: Vec<LogChunk>,
+    },
+    /// An attempt ended, well or badly. Stored.
+    Finished {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// What is kept of it.
+        record: Box<Record>,
+    },
+    /// A failed attempt will be followed by another. Shown, not stored: it follows from the failure.
+    Retrying {
+        /// The task.
+        task: TaskId,
+        /// The attempt that will be made.
+        attempt: u32,
+        /// The pause before it in milliseconds.
+        after_ms: u64,
+        /// Why.
+        failure: Failure,
+    },
+    /// A task failed for good and its step catches failures: the flow goes on. Stored.
+    Caught {
+        /// The task.
+        task: TaskId,
+        /// The attempt that was the last.
+        attempt: u32,
+        /// The artifact that holds the failure.
+        artifact: Artifact,
+    },
+    /// Somebody asked the run to stop. Stored.
+    CancelRequested {
+        /// When.
+        at: Timestamp,
+    },
+    /// The run ended. Stored, and the last.
+    RunEnded {
+        /// How.
+        status: RunStatus,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Event {
+    /// Whether the journal keeps it.
+    pub fn is_stored(&self) -> bool {
+        match self {
+            Event::Log { .. }
+            | Event::Finished { .. }
+            | Event::Caught { .. }
+            | Event::CancelRequested { .. }
+            | Event::RunEnded { .. } => true,
+            Event::RunStarted { .. }
+            | Event::Started { .. }
+            | Event::Progress { .. }
+            | Event::Retrying { .. } => false,
+        }
+    }
+}

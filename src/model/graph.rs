@@ -1,0 +1,1 @@
+//! The checked graph of a flow.

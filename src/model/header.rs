@@ -1,0 +1,77 @@
+//! What is fixed when a run starts.
+
+use serde::{Deserialize, Serialize};
+
+use super::artifact::Artifact;
+use super::digest::Digest;
+use super::id::RunId;
+use super::name::Tag;
+use super::time::Timestamp;
+
+/// The limits of a sandbox. Every one is on by default, and recorded with the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// The bytes of all memories of an instance together, in MiB. A step's own `resources(memory)` comes before it.
+    pub memory_mib: u32,
+    /// The longest time that one attempt may take, in milliseconds. A step's own `timeout` comes before it.
+    pub timeout_ms: u64,
+    /// The depth of calls, in KiB of stack.
+    pub stack_kib: u32,
+    /// The elements of all tables together.
+    pub table_elements: u32,
+    /// Open readers, writers, streams and other handles.
+    pub handles: u32,
+    /// Bytes of standard output, standard error and log lines, in KiB.
+    pub log_kib: u32,
+    /// Bytes of the artifacts that one attempt writes, in MiB.
+    pub output_mib: u64,
+    /// The elements of one foreach.
+    pub items: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_mib: 512,
+            timeout_ms: 24 * 60 * 60 * 1000,
+            stack_kib: 1024,
+            table_elements: 1_000_000,
+            handles: 10_000,
+            log_kib: 16 * 1024,
+            output_mib: 64 * 1024,
+            items: 1_000_000,
+        }
+    }
+}
+
+/// What is fixed when a run starts. Written once, never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// Which run it is.
+    pub run: RunId,
+    /// When it started. Also where the virtual clock of its tasks starts.
+    pub created_at: Timestamp,
+    /// The parameters as artifacts, sorted by name.
+    pub parameters: Vec<Artifact>,
+    /// The manifest of the code snapshot.
+    pub snapshot: Digest,
+    /// The module.
+    pub module: Digest,
+    /// The seed from which the chance of every task follows.
+    pub seed: u64,
+    /// The limits of every sandbox.
+    pub limits: Limits,
+    /// The engine that the driver had.
+    pub engine: Digest,
+    /// The run that this one continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<RunId>,
+    /// Who started it: the name of the user at the machine.
+    pub user: String,
+    /// Tags given when it started. Later ones are kept beside the header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+    /// The version of wrun that started it.
+    pub wrun: String,
+}

@@ -1,0 +1,23 @@
+//! What a flow, a run, a task, an artifact and an event *are*.
+//!
+//! Pure data: nothing in here reads a clock, a file or a random number, and everything that is
+//! stored or printed has one order. The types read from the outside in: names ([`name`]), places
+//! ([`id`], [`pathspec`]), what a module says about itself ([`definition`]), the checked graph that
+//! follows from it ([`graph`], [`validate`]), and what happens to it in a run ([`header`],
+//! [`artifact`], [`record`], [`failure`], [`event`]).
+//!
+//! Uses nothing of this crate. Every other room uses it.
+
+pub mod artifact;
+pub mod definition;
+pub mod digest;
+pub mod event;
+pub mod failure;
+pub mod graph;
+pub mod header;
+pub mod id;
+pub mod name;
+pub mod pathspec;
+pub mod record;
+pub mod time;
+pub mod validate;

@@ -1,0 +1,1 @@
+//! Names for anything: `flow/run/step/task/artifact`.

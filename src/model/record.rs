@@ -1,0 +1,96 @@
+//! What is kept of one attempt.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::artifact::{Artifact, Value};
+use super::digest::Digest;
+use super::failure::Failure;
+use super::name::CaseName;
+use super::time::Timestamp;
+
+/// How an attempt succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The flow goes on along the step's edge.
+    Done,
+    /// The decision of a switch.
+    Case(CaseName),
+    /// How many elements the foreach has.
+    Items(u32),
+}
+
+/// One stream of what an attempt printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// Log lines, each led by its level.
+    Log,
+}
+
+/// A piece of what an attempt printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogChunk {
+    /// Where it was printed.
+    pub stream: Stream,
+    /// What was printed; not always whole lines, not always UTF-8.
+    pub bytes: Bytes,
+}
+
+/// What an attempt printed, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Logs {
+    /// Nothing, or nothing that earlier [`super::event::Event::Log`]s do not hold.
+    #[default]
+    None,
+    /// The pieces themselves.
+    Inline(Vec<LogChunk>),
+    /// A blob with the CBOR of the pieces.
+    Blob(Value),
+}
+
+impl Logs {
+    /// Whether nothing was printed.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Logs::None)
+    }
+}
+
+/// What an attempt cost. Never compared, never part of an identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// When the attempt started.
+    pub started_at: Timestamp,
+    /// How long it took, in microseconds.
+    pub wall_us: u64,
+    /// Processor time that the guest used, in microseconds.
+    pub cpu_us: u64,
+    /// The most memory that the instance had, in bytes.
+    pub peak_memory: u64,
+}
+
+/// What is kept of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// How it ended.
+    pub result: Result<Outcome, Failure>,
+    /// What it wrote; empty when it failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+    /// What it printed.
+    #[serde(default, skip_serializing_if = "Logs::is_none")]
+    pub logs: Logs,
+    /// The engine that executed it.
+    pub engine: Digest,
+    /// Recorded answers of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Digest>,
+    /// What it cost.
+    pub usage: Usage,
+}

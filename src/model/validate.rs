@@ -1,0 +1,1 @@
+//! Finds every error of a flow at once.

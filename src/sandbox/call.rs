@@ -1,0 +1,144 @@
+//! What is said about one task: the request to a cell, and the cell's reply.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::model::artifact::MediaType;
+use crate::model::failure::Failure;
+use crate::model::header::Limits;
+use crate::model::name::{ArtifactName, FlowName, StepName};
+use crate::model::record::{LogChunk, Outcome};
+use crate::model::time::Timestamp;
+
+/// How code is compiled where a flow may choose. Part of the engine id.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Profile {
+    /// Every float operation gives the same bits on every processor family, also for NaN.
+    pub portable_floats: bool,
+}
+
+/// Who the task is, as it may learn it itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// The flow.
+    pub flow: FlowName,
+    /// The number of the run.
+    pub run: u64,
+    /// The place of the task in its step, e.g. `3.1`.
+    pub place: String,
+    /// The positions in the foreaches around it, outermost first.
+    pub indices: Vec<u32>,
+    /// The turns of the loops around it, outermost first, from 1.
+    pub turns: Vec<u32>,
+    /// The attempt, from 0.
+    pub attempt: u32,
+}
+
+/// An artifact that the step declares to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readable {
+    /// Its name.
+    pub name: ArtifactName,
+    /// Its value; none when it was never written.
+    pub value: Option<Given>,
+}
+
+/// A value that is given to a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// What the bytes are.
+    pub media: MediaType,
+    /// How many they are.
+    pub size: u64,
+    /// The bytes, when they are few; otherwise the task asks for them in pieces.
+    pub bytes: Option<Bytes>,
+}
+
+/// What a join brings together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branches {
+    /// How many there are.
+    pub count: u32,
+    /// The artifacts that the step declares to read of each.
+    pub names: Vec<ArtifactName>,
+}
+
+/// All that a cell needs to execute one attempt.
+///
+/// Only what decides about the result: nothing of the host, of time or of who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The engine to use.
+    pub profile: Profile,
+    /// The step to execute.
+    pub step: StepName,
+    /// Who the task is.
+    pub context: Context,
+    /// The artifacts that the step declares to read, in the order of its declaration.
+    pub reads: Vec<Readable>,
+    /// The foreach element, when the step declares to read it.
+    pub item: Option<Bytes>,
+    /// The branches, when the step is a join.
+    pub branches: Option<Branches>,
+    /// The artifacts that the step may write.
+    pub writes: Vec<ArtifactName>,
+    /// The limits of the sandbox. `memory_mib` and `timeout_ms` are already the step's own.
+    pub limits: Limits,
+    /// Where the virtual clocks start.
+    pub clock: Timestamp,
+    /// Where all chance comes from: one key per task, the same for every attempt.
+    pub entropy: [u8; 32],
+}
+
+/// The bytes of an artifact that a task wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// The bytes themselves.
+    Bytes(Bytes),
+    /// What the task wrote to the writer of this number.
+    Written(u32),
+    /// The value of something that the task read.
+    Passed(Source),
+}
+
+/// Something that a task reads in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Source {
+    /// The artifact at this position of [`Request::reads`].
+    Read(u32),
+    /// An artifact of a branch.
+    Branch {
+        /// Which branch, from 0.
+        branch: u32,
+        /// The position in [`Branches::names`].
+        name: u32,
+    },
+}
+
+/// An artifact that a task wrote. Not yet checked by the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Put {
+    /// Its name: one of [`Request::writes`].
+    pub name: ArtifactName,
+    /// What the task says the bytes are.
+    pub media: MediaType,
+    /// The bytes.
+    pub body: Body,
+}
+
+/// What became of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// How it ended.
+    pub result: Result<Outcome, Failure>,
+    /// What it wrote; empty when it failed. No name twice.
+    pub puts: Vec<Put>,
+    /// What it printed and was not sent before.
+    pub logs: Vec<LogChunk>,
+    /// Processor time of the guest, in microseconds.
+    pub cpu_us: u64,
+    /// The most memory that the instance had, in bytes.
+    pub peak_memory: u64,
+}

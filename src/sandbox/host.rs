@@ -1,0 +1,54 @@
+//! What a running task may ask of the agent.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::call::{Given, Source};
+use crate::model::artifact::MediaType;
+use crate::model::record::LogChunk;
+
+/// The agent could not answer: its datastore failed, or the cell asked for what does not exist.
+///
+/// Ends the attempt as a failure of the infrastructure, never as the guest's.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HostError {
+    /// What happened, in one sentence with its causes.
+    pub message: String,
+}
+
+/// What a running task may ask of the agent.
+///
+/// The cell has checked that the step declares what it asks for; an implementation checks again,
+/// because a cell that was taken over by a guest may ask for anything.
+#[async_trait]
+pub trait Host: Send {
+    /// Up to `len` bytes of `source` from `offset`; fewer only at its end.
+    async fn read_at(&mut self, source: Source, offset: u64, len: u32) -> Result<Bytes, HostError>;
+
+    /// The artifact `name` (a position in `Branches::names`) of the branches from `first` on, as
+    /// many as fit into about `budget` bytes, at least one.
+    ///
+    /// Values that are too large to be given whole come without bytes.
+    async fn branches(
+        &mut self,
+        name: u32,
+        first: u32,
+        budget: u32,
+    ) -> Result<Vec<Option<Given>>, HostError>;
+
+    /// The task at the end of branch `branch`, e.g. `count/7`.
+    async fn branch_task(&mut self, branch: u32) -> Result<String, HostError>;
+
+    /// Opens the writer `writer`, a number that this task has not used before.
+    async fn create(&mut self, writer: u32, media: MediaType) -> Result<(), HostError>;
+
+    /// Appends to an open writer. What a task does not save in the end is thrown away.
+    async fn write(&mut self, writer: u32, bytes: Bytes) -> Result<(), HostError>;
+
+    /// The task said how far it is. `total` is 0 when not known.
+    fn progress(&mut self, done: u64, total: u64, message: String);
+
+    /// A task that takes long printed something.
+    fn logs(&mut self, chunks: Vec<LogChunk>);
+}
