@@ -2,6 +2,7 @@
 //!
 //! Knows TOML and nothing of what the keys mean.
 
+use std::fmt;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
@@ -19,6 +20,17 @@ pub enum Raw {
     Float(f64),
     /// Any other kind, by name.
     Other(&'static str),
+}
+
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.pad(text),
+            Self::Integer(number) => f.pad(&number.to_string()),
+            Self::Float(number) => f.pad(&number.to_string()),
+            Self::Other(kind) => f.pad(kind),
+        }
+    }
 }
 
 /// One line of a file.

@@ -279,8 +279,7 @@ fn whole<T: TryFrom<u64>>(value: &Raw, least: u64, most: u64) -> Result<T, Strin
 fn size_in<T: TryFrom<u64>>(value: &Raw, unit: u64, most: u64) -> Result<T, String> {
     let bytes = match value {
         Raw::Text(text) => quantity::size(text)?,
-        Raw::Integer(number) => quantity::size(&number.to_string())?,
-        _ => quantity::size("")?,
+        other => quantity::size(&other.to_string())?,
     };
     let count = bytes / unit;
     let fits = bytes % unit == 0 && (1..=most).contains(&count);
@@ -297,8 +296,7 @@ fn size_in<T: TryFrom<u64>>(value: &Raw, unit: u64, most: u64) -> Result<T, Stri
 fn time(value: &Raw) -> Result<u64, String> {
     match value {
         Raw::Text(text) => quantity::time(text),
-        Raw::Integer(number) => quantity::time(&number.to_string()),
-        _ => quantity::time(""),
+        other => quantity::time(&other.to_string()),
     }
 }
 
@@ -318,6 +316,9 @@ fn cpu(value: &Raw) -> Result<u32, String> {
 
 /// The known key that `key` was most likely meant to be.
 pub(super) fn similar(key: &str) -> Option<String> {
+    if let Some(rest) = key.strip_prefix("step.") {
+        return Some(format!("steps.{rest}"));
+    }
     let (prefix, name) = match key
         .strip_prefix("steps.")
         .and_then(|rest| rest.split_once('.'))

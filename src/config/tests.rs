@@ -214,7 +214,41 @@ fn mistakes_are_refused_with_file_and_line() {
         "\nseed 4",
     ];
     let said: Vec<_> = cases.iter().map(|text| world.refuses(text)).collect();
-    insta::assert_snapshot!(said.join("\n\n"), @"");
+    insta::assert_snapshot!(said.join("\n\n"), @r"
+    wrun.toml:2: there is no setting `max_workers`
+    hint: did you mean `max-workers`?
+
+    wrun.toml:1: there is no setting `memory`
+    hint: did you mean `limits.memory`?
+
+    wrun.toml:2: there is no setting `limits.memroy`
+    hint: did you mean `limits.memory`?
+
+    wrun.toml:2: `limits.memory` is `512`; a size is a whole number with `KiB`, `MiB`, `GiB` or `TiB`, e.g. `512 MiB`
+
+    wrun.toml:2: `limits.memory` takes a size from 1 MiB to 4 GiB, in whole MiB
+
+    wrun.toml:2: `limits.timeout` is `a truth value`; a time is a whole number with `ms`, `s`, `m`, `h` or `d`, e.g. `90s`
+
+    wrun.toml:1: `max-workers` takes a whole number from 1 to 1024
+
+    wrun.toml:1: `seed` is a whole number from 0 or `random`
+
+    wrun.toml:1: `datastore` is empty
+
+    wrun.toml:2: `steps.Fit.cpu` names no step: step name `Fit` has the character 'F'; lower-case letters, digits and `_` are allowed, and a letter comes first
+
+    wrun.toml:2: there is no setting `steps.fit.cpus`
+    hint: did you mean `steps.fit.cpu`?
+
+    wrun.toml:2: there is no setting `steps.fit.queue`
+    hint: there are `cpu`, `disk`, `gpus`, `memory`, `retry`, `retry.backoff`, `retry.times`, `timeout`
+
+    wrun.toml:2: there is no setting `step.fit.cpu`
+    hint: did you mean `steps.fit.cpu`?
+
+    wrun.toml:2: key with no value, expected `=`
+    ");
 }
 
 #[test]
