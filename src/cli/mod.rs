@@ -12,6 +12,9 @@ mod context;
 pub mod error;
 pub mod exit;
 pub mod output;
+pub mod params;
+mod suggest;
+mod value;
 
 use std::process::ExitCode;
 
@@ -51,7 +54,7 @@ fn execute(cli: &Cli) -> ExitCode {
 /// Prints `error` and gives its exit code.
 fn fail(error: &CliError, out: &Output) -> ExitCode {
     let text = if out.json {
-        output::json_line(&error.to_json())
+        crate::report::json::line(&error.to_json())
     } else {
         error.render(&out.talk_style)
     };
