@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, Lit, Type};
+use syn::{Expr, ExprUnary, Ident, Lit, LitFloat, Type, UnOp};
 
 use crate::flow::Flow;
 use crate::options::Next;
@@ -104,12 +104,19 @@ fn default_value(value: &Expr, ty: &Type) -> TokenStream {
         Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
             quote_spanned!(value.span()=> <#ty as ::wrun_sdk::glue::FromText>::from_text(#value))
         }
-        Expr::Lit(literal) if matches!(literal.lit, Lit::Int(_)) => {
-            if is_type(ty, "f64") || is_type(ty, "f32") {
-                quote_spanned!(value.span()=> #value as #ty)
-            } else {
-                quote!(#value)
+        Expr::Lit(literal) if is_type(ty, "f64") || is_type(ty, "f32") => match &literal.lit {
+            Lit::Int(n) if n.suffix().is_empty() => {
+                LitFloat::new(&format!("{}.0", n.base10_digits()), n.span()).to_token_stream()
             }
+            _ => quote!(#value),
+        },
+        Expr::Unary(ExprUnary {
+            op: UnOp::Neg(minus),
+            expr,
+            ..
+        }) => {
+            let value = default_value(expr, ty);
+            quote!(#minus #value)
         }
         other => quote!(#other),
     }
