@@ -25,6 +25,9 @@ pub enum Fault {
     /// The flow is larger than anyone can mean.
     #[error("has {count} steps, and {limit} are the most")]
     TooManySteps { count: usize, limit: usize },
+    /// More artifacts than anyone can mean.
+    #[error("has more than {limit} different artifacts")]
+    TooManyArtifacts { limit: usize },
     /// Two steps have the same name.
     #[error("is there twice; the first is at {first}")]
     DuplicateStep { first: String },
@@ -289,6 +292,7 @@ impl Fault {
             Fault::CaseName(_) => "case-name",
             Fault::NoSteps => "no-steps",
             Fault::TooManySteps { .. } => "too-many-steps",
+            Fault::TooManyArtifacts { .. } => "too-many-artifacts",
             Fault::DuplicateStep { .. } => "duplicate-step",
             Fault::DuplicateParameter { .. } => "duplicate-parameter",
             Fault::ParameterBits { .. } => "parameter-bits",

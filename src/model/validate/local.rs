@@ -333,7 +333,12 @@ fn edge_artifact(step: &Step, attribute: &'static str, name: &str, findings: &mu
     let artifact = shown(name);
     match step.writes.iter().find(|write| write.name == name) {
         None => {
-            let suggestion = closest(name, step.writes.iter().map(|write| write.name.as_str()));
+            let names = step.writes.iter().map(|write| write.name.as_str());
+            let suggestion = if findings.is_long() {
+                None
+            } else {
+                closest(name, names)
+            };
             let fault = Fault::EdgeArtifact {
                 attribute,
                 artifact,
