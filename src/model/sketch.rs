@@ -18,10 +18,11 @@ pub(crate) fn definition(text: &str) -> Definition {
         name: "sketch".into(),
         ..Definition::default()
     };
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    for (number, line) in lines.enumerate() {
         match line.strip_prefix("param ") {
             Some(parameter) => flow.parameters.push(param(parameter)),
-            None => flow.steps.push(step(line)),
+            None => flow.steps.push(step(line, number + 1)),
         }
     }
     flow
@@ -78,7 +79,7 @@ fn write(text: &str) -> Write {
     }
 }
 
-fn step(line: &str) -> Step {
+fn step(line: &str, number: usize) -> Step {
     let mut clauses = line.split(';').map(str::trim);
     let head = clauses.next().unwrap();
     let (head, way) = head
@@ -86,7 +87,7 @@ fn step(line: &str) -> Step {
         .map_or((head, ""), |(head, way)| (head, way.trim()));
     let join = head.split_whitespace().nth(1) == Some("join");
     let name = head.split_whitespace().next().unwrap().to_owned();
-    let source = format!("src/lib.rs:{}", name.len());
+    let source = format!("src/lib.rs:{number}");
     let mut step = Step {
         name,
         source,

@@ -12,6 +12,9 @@ pub enum Fault {
     /// The name of the flow, of a step, a parameter, an artifact or a case is not a name.
     #[error("has a name that is not allowed: {0}")]
     Name(NameError),
+    /// The flow has a name that means something else.
+    #[error("has the name `latest`, which means the last run")]
+    ReservedName,
     /// An artifact that the step names is not a name.
     #[error("names an artifact that cannot exist: {0}")]
     ArtifactName(NameError),
@@ -179,7 +182,7 @@ pub enum Fault {
     LoopIntoJoin { head: String },
     /// A loop and a split or foreach that overlap in part.
     #[error(
-        "leads to `{target}` across the border of a split or foreach, out of or back in the loop of `{head}`"
+        "leads {}, from inside a split or foreach of that loop", way(.head, .target)
     )]
     LoopOverlap { head: String, target: String },
 
@@ -203,6 +206,9 @@ pub enum Fault {
         "reads `{artifact}`, which is missing when `{catcher}` fails and its failure is caught"
     )]
     ReadCaught { artifact: String, catcher: String },
+    /// An artifact that a loop writes for its next turn.
+    #[error("reads `{artifact}`, which is not written before the first turn of its loop")]
+    ReadFirstTurn { artifact: String },
     /// The failure of a step that may succeed.
     #[error("reads `{artifact}`, which is missing when `{catcher}` succeeds")]
     ReadFailure { artifact: String, catcher: String },
@@ -265,6 +271,14 @@ fn list(names: &[String]) -> String {
     text
 }
 
+fn way(head: &str, target: &str) -> String {
+    if head == target {
+        format!("back to `{head}`")
+    } else {
+        format!("to `{target}`, out of the loop of `{head}`")
+    }
+}
+
 fn writes(writers: &[String]) -> String {
     format!(
         "{} {}",
@@ -288,6 +302,7 @@ impl Fault {
     pub fn code(&self) -> &'static str {
         match self {
             Fault::Name(_) => "name",
+            Fault::ReservedName => "reserved-name",
             Fault::ArtifactName(_) => "artifact-name",
             Fault::CaseName(_) => "case-name",
             Fault::NoSteps => "no-steps",
@@ -346,6 +361,7 @@ impl Fault {
             Fault::ReadUnwritten { .. } => "read-unwritten",
             Fault::ReadTooEarly { .. } => "read-too-early",
             Fault::ReadMaybe { .. } => "read-maybe",
+            Fault::ReadFirstTurn { .. } => "read-first-turn",
             Fault::ReadCaught { .. } => "read-caught",
             Fault::ReadFailure { .. } => "read-failure",
             Fault::ReadNotPassed { .. } => "read-not-passed",
@@ -367,6 +383,7 @@ impl Fault {
             | Fault::ReadUnwritten { suggestion, .. }
             | Fault::MergeUnwritten { suggestion, .. } => return did_you_mean(suggestion),
             Fault::ReadMaybe { artifact, .. }
+            | Fault::ReadFirstTurn { artifact }
             | Fault::ReadCaught { artifact, .. }
             | Fault::ReadFailure { artifact, .. }
             | Fault::ReadEmptyForeach { artifact, .. } => {

@@ -36,16 +36,21 @@ pub(super) fn check(
         );
         return sole;
     }
+    let mut position = vec![0; definition.steps.len()];
+    for (at, step) in shape.order.iter().enumerate() {
+        position[step.index()] = at;
+    }
     let flow = Flow {
         steps: &definition.steps,
         shape,
+        position,
         uses: &uses,
     };
     for (name, readers) in &uses.readers {
         if let Some(parameter) = parameters.iter().find(|p| p.name.as_str() == *name) {
             flow.parameter(parameter, readers, findings);
         } else if let Some(writers) = uses.writers.get(name) {
-            let artifact = Artifact::follow(&flow, name, writers);
+            let artifact = Artifact::follow(&flow, name, writers, readers);
             artifact.reads(readers, findings);
             artifact.merges(findings);
             artifact.sole(&mut sole);
@@ -111,6 +116,8 @@ struct Flow<'a> {
     steps: &'a [Step],
     shape: &'a Shape,
     uses: &'a Uses<'a>,
+    /// Where each step is in the order of the shape.
+    position: Vec<usize>,
 }
 
 impl Flow<'_> {
@@ -266,7 +273,12 @@ struct Artifact<'a> {
 }
 
 impl<'a> Artifact<'a> {
-    fn follow(flow: &'a Flow<'a>, name: &'a str, writers: &'a [StepIx]) -> Self {
+    fn follow(
+        flow: &'a Flow<'a>,
+        name: &'a str,
+        writers: &'a [StepIx],
+        readers: &[Reader<'_>],
+    ) -> Self {
         let mut branches: BTreeMap<StepIx, BTreeSet<u32>> = BTreeMap::new();
         for writer in writers {
             for scope in &flow.shape.scopes[writer.index()] {
@@ -283,17 +295,31 @@ impl<'a> Artifact<'a> {
             branches,
             after,
         };
-        let loops = flow.shape.back.iter().any(|back| !back.is_empty());
-        while artifact.pass() && loops {}
+        if flow.shape.back.iter().any(|back| !back.is_empty()) {
+            while artifact.pass(&flow.shape.order) {}
+            return artifact;
+        }
+        // Without loops nothing happens before the first writer or matters after the last reader.
+        let position = |step: &StepIx| flow.position[step.index()];
+        let first = writers.iter().map(position).min().unwrap_or(0);
+        let last = readers
+            .iter()
+            .map(|reader| position(&reader.step))
+            .max()
+            .unwrap_or(0);
+        for step in &flow.shape.order[..first] {
+            artifact.after[step.index()] = Some(Known::default());
+        }
+        artifact.pass(flow.shape.order.get(first..=last).unwrap_or_default());
         artifact
     }
 
     /// Goes through all steps once. Whether anything changed.
     ///
     /// From pass to pass less becomes sure and more writers become known, so it ends.
-    fn pass(&mut self) -> bool {
+    fn pass(&mut self, steps: &[StepIx]) -> bool {
         let mut changed = false;
-        for step in &self.flow.shape.order {
+        for step in steps {
             let known = self.write(*step, self.before(*step));
             let before = self.after[step.index()].replace(known);
             changed |= before != Some(known);
@@ -481,7 +507,7 @@ impl<'a> Artifact<'a> {
     fn unseen(&self, reader: StepIx) -> Fault {
         let artifact = shown(self.name);
         let shape = self.flow.shape;
-        let position = |step: StepIx| shape.order.iter().position(|other| *other == step);
+        let position = |step: StepIx| self.flow.position[step.index()];
         let inner = self
             .writers
             .iter()
@@ -543,6 +569,9 @@ impl<'a> Artifact<'a> {
             Some(end) => self.gap(end),
             None => self.gap(reader),
         };
+        if through == reader && !flow.shape.back[reader.index()].is_empty() {
+            return Fault::ReadFirstTurn { artifact };
+        }
         Fault::ReadMaybe {
             artifact,
             through: flow.name(through),
