@@ -11,7 +11,9 @@ mod complete;
 mod context;
 pub mod error;
 pub mod exit;
+mod explain;
 pub mod output;
+mod template;
 
 use std::process::ExitCode;
 
