@@ -13,7 +13,9 @@ pub mod error;
 pub mod exit;
 mod explain;
 pub mod output;
-mod template;
+pub mod params;
+mod suggest;
+mod value;
 
 use std::process::ExitCode;
 
@@ -53,7 +55,7 @@ fn execute(cli: &Cli) -> ExitCode {
 /// Prints `error` and gives its exit code.
 fn fail(error: &CliError, out: &Output) -> ExitCode {
     let text = if out.json {
-        output::json_line(&error.to_json())
+        crate::report::json::line(&error.to_json())
     } else {
         error.render(&out.talk_style)
     };

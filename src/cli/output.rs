@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use serde_json::Value;
 
 use super::error::{CliError, Kind};
+use crate::report::json;
 use crate::report::style::Style;
 
 /// When to use colours.
@@ -79,7 +80,7 @@ impl Output {
     ///
     /// Members of an object are in the order in which they were put; `"version": 1` comes first.
     pub fn json(&self, value: &Value) -> Result<(), CliError> {
-        self.text(&json_line(value))
+        self.text(&json::line(value))
     }
 
     /// Says something to the person at the terminal, unless they asked for quiet.
@@ -116,42 +117,9 @@ impl Output {
     }
 }
 
-/// One JSON value on one line, without the control characters that JSON would let through.
-pub fn json_line(value: &Value) -> String {
-    let line = value.to_string();
-    if !line.chars().any(|c| c.is_control()) {
-        return line;
-    }
-    // Outside of strings the line is ASCII, so that what is replaced stands in a string.
-    line.chars()
-        .map(|c| {
-            if c.is_control() {
-                format!("\\u{:04x}", u32::from(c))
-            } else {
-                c.to_string()
-            }
-        })
-        .collect()
-}
-
 fn stdout_error(error: &io::Error) -> CliError {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return CliError::new(Kind::BrokenPipe, "");
     }
     CliError::new(Kind::Unavailable, "could not write to standard output").caused_by(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_lets_no_control_character_through() {
-        let line = json_line(&Value::from("a\u{1b}\u{7f}\u{9b}b\nc"));
-        assert_eq!(line, r#""a\u001b\u007f\u009bb\nc""#);
-        assert_eq!(
-            serde_json::from_str::<String>(&line).unwrap(),
-            "a\u{1b}\u{7f}\u{9b}b\nc"
-        );
-    }
 }
