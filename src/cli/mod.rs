@@ -11,6 +11,7 @@ mod complete;
 mod context;
 pub mod error;
 pub mod exit;
+mod explain;
 pub mod output;
 pub mod params;
 mod suggest;
