@@ -15,15 +15,17 @@ const TITLE: i64 = 36;
 /// Room on the right for an edge that leads back, and for the text on it.
 const BACK: i64 = 120;
 
+/// Plain rules, without variables: not every viewer of pictures knows those.
 const STYLE: &str = "\
-svg{--paper:#fff;--ink:#1f2328;--soft:#59636e;--line:#8c959f;--box:#f6f8fa;--edge:#d1d9e0;--turn:#9a6700;--pick:#0969da;--join:#1a7f37}\
-@media(prefers-color-scheme:dark){svg{--paper:#0d1117;--ink:#f0f6fc;--soft:#9198a1;--line:#656c76;--box:#151b23;--edge:#3d444d;--turn:#d29922;--pick:#4493f8;--join:#3fb950}}\
-text{font-family:system-ui,sans-serif;font-size:11px;fill:var(--soft);text-anchor:middle}\
-.name{font-size:14px;font-weight:600;fill:var(--ink)}.flow{font-size:16px;text-anchor:start}\
-.paper{fill:var(--paper)}.box{fill:var(--box);stroke:var(--edge);stroke-width:1.5}\
-.join{stroke:var(--join)}.pick{stroke:var(--pick)}.end{stroke-width:3}\
-.line{fill:none;stroke:var(--line);stroke-width:1.5}.turn{stroke:var(--turn);stroke-dasharray:5 4}\
-.note{paint-order:stroke;stroke:var(--paper);stroke-width:4px}.tip{fill:var(--line)}";
+text{font-family:system-ui,sans-serif;font-size:11px;fill:#59636e;text-anchor:middle}\
+.name{font-size:14px;font-weight:600;fill:#1f2328}.flow{font-size:16px;text-anchor:start}\
+.paper{fill:#fff}.box{fill:#f6f8fa;stroke:#b7c0c9;stroke-width:1.5}\
+.join{stroke:#1a7f37}.pick{stroke:#0969da}.end{stroke-width:3}\
+.line{fill:none;stroke:#8c959f;stroke-width:1.5}.turn{stroke:#9a6700;stroke-dasharray:5 4}\
+.note{paint-order:stroke;stroke:#fff;stroke-width:4px}.tip{fill:#8c959f}\
+@media(prefers-color-scheme:dark){text{fill:#9198a1}.name{fill:#f0f6fc}.paper{fill:#0d1117}\
+.box{fill:#151b23;stroke:#3d444d}.join{stroke:#3fb950}.pick{stroke:#4493f8}\
+.line{stroke:#656c76}.turn{stroke:#d29922}.note{stroke:#0d1117}.tip{fill:#656c76}}";
 
 /// The flow as an SVG picture, ending with a new line.
 pub fn svg(graph: &FlowGraph) -> String {
