@@ -22,10 +22,10 @@ text{font-family:system-ui,sans-serif;font-size:11px;fill:#59636e;text-anchor:mi
 .paper{fill:#fff}.box{fill:#f6f8fa;stroke:#b7c0c9;stroke-width:1.5}\
 .join{stroke:#1a7f37}.pick{stroke:#0969da}.end{stroke-width:3}\
 .line{fill:none;stroke:#8c959f;stroke-width:1.5}.turn{stroke:#9a6700;stroke-dasharray:5 4}\
-.note{paint-order:stroke;stroke:#fff;stroke-width:4px}.tip{fill:#8c959f}\
+.halo{stroke:#fff;stroke-width:4px}.tip{fill:#8c959f}\
 @media(prefers-color-scheme:dark){text{fill:#9198a1}.name{fill:#f0f6fc}.paper{fill:#0d1117}\
 .box{fill:#151b23;stroke:#3d444d}.join{stroke:#3fb950}.pick{stroke:#4493f8}\
-.line{stroke:#656c76}.turn{stroke:#d29922}.note{stroke:#0d1117}.tip{fill:#656c76}}";
+.line{stroke:#656c76}.turn{stroke:#d29922}.halo{stroke:#0d1117}.tip{fill:#656c76}}";
 
 /// The flow as an SVG picture, ending with a new line.
 pub fn svg(graph: &FlowGraph) -> String {
@@ -170,12 +170,11 @@ fn note(line: &Line, layout: &Layout, out: &mut String) {
         let (x2, next) = line.points.first().copied().unwrap_or((x2, to));
         ((x1 + x2) / 2, (top(from) + HEIGHT + top(next)) / 2 + 4)
     };
-    let text = escaped(&line.label);
-    let _ = writeln!(
-        out,
-        "<text class=\"note\" x=\"{}\" y=\"{y}\">{text}</text>",
-        x + MARGIN
-    );
+    let (x, text) = (x + MARGIN, escaped(&line.label));
+    // First wider and in the colour of the paper, so that the line behind does not cross it.
+    for class in [" class=\"halo\"", ""] {
+        let _ = writeln!(out, "<text{class} x=\"{x}\" y=\"{y}\">{text}</text>");
+    }
 }
 
 /// Text as XML has it. Characters that XML does not have at all are gone already.
