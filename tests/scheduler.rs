@@ -4,6 +4,9 @@
 //! tape of random bytes that picks which running task ends next, and how. What a task writes
 //! follows from its name alone, so that the order of completion can be seen to be no matter.
 
+// All of this is test code, also what is not itself a test.
+#![allow(clippy::unwrap_used)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +91,7 @@ impl Grower {
             ty: "T".into(),
             optional: true,
         }];
-        if self.steps.len() % 3 == 0 {
+        if self.steps.len().is_multiple_of(3) {
             writes.push(Write {
                 name: "shared".into(),
                 ty: "T".into(),

@@ -1,0 +1,5 @@
+//! One file per command: its arguments and one function.
+
+pub(crate) mod completions;
+pub(crate) mod exit_codes;
+pub(crate) mod man;
