@@ -200,14 +200,22 @@ mod one_at_a_time {
 
     #[test]
     fn a_join_of_a_hundred_thousand_holds_one_branch_at_a_time() {
-        let probe = Stored { media_type: "application/cbor".to_owned(), bytes: vec![0xf6] };
+        let probe = Stored {
+            media_type: "application/cbor".to_owned(),
+            bytes: vec![0xf6],
+        };
         let branch = BTreeMap::from([("probe".to_owned(), probe)]);
-        let branches = (0..100_000).map(|n| (format!("work/{n}"), branch.clone())).collect();
+        let branches = (0..100_000)
+            .map(|n| (format!("work/{n}"), branch.clone()))
+            .collect();
         let host: Arc<dyn Host> = Arc::new(Memory::new().with_branches(branches));
 
         let outcome = counting::__Flow::run("join", &host).unwrap();
 
         assert!(matches!(outcome, glue::Outcome::Done));
-        assert_eq!((READ.load(SeqCst), LIVE.load(SeqCst), MOST.load(SeqCst)), (100_000, 0, 1));
+        assert_eq!(
+            (READ.load(SeqCst), LIVE.load(SeqCst), MOST.load(SeqCst)),
+            (100_000, 0, 1)
+        );
     }
 }

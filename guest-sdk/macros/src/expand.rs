@@ -276,20 +276,16 @@ fn run(flow: &Flow, step: &Step) -> TokenStream {
             _ => quote!(#local),
         });
     }
-    let call = match &step.output {
-        Some(ty) => quote_spanned!(ty.span()=>
-            ::wrun_sdk::glue::StepResult::into_result(#ident(#(#passed),*))?
-        ),
-        None => quote!(#ident(#(#passed),*)),
-    };
     let outcome = outcome(flow, step);
+    let output = step
+        .output
+        .as_ref()
+        .map_or_else(|| quote!(()), |ty| ty.to_token_stream());
+    let finish = quote_spanned!(output.span()=> ::wrun_sdk::glue::finish::<#output>);
     quote! {
         #name => {
             #(#fetches)*
-            let artifacts = #call;
-            let outcome = #outcome;
-            ::wrun_sdk::Artifacts::write(artifacts, &**host)?;
-            ::core::result::Result::Ok(outcome)
+            #finish(#ident(#(#passed),*), host, |artifacts| #outcome)
         }
     }
 }
@@ -301,14 +297,14 @@ fn outcome(flow: &Flow, step: &Step) -> TokenStream {
         let (text, field) = (name.value(), Ident::new(&name.value(), name.span()));
         let element = element(flow, step);
         return quote_spanned!(name.span()=>
-            ::wrun_sdk::glue::items::<#element, _>(#text, &artifacts.#field)?
+            ::wrun_sdk::glue::items::<#element, _>(#text, &artifacts.#field)
         );
     }
     if let Some(name) = &options.switch {
         let (text, field) = (name.value(), Ident::new(&name.value(), name.span()));
-        return quote_spanned!(name.span()=> ::wrun_sdk::glue::case(#text, &artifacts.#field)?);
+        return quote_spanned!(name.span()=> ::wrun_sdk::glue::case(#text, &artifacts.#field));
     }
-    quote!(::wrun_sdk::glue::Outcome::Done)
+    quote!(::wrun_sdk::glue::done(artifacts))
 }
 
 /// The type of the foreach element that the next step reads; `_` when it reads none.
