@@ -45,7 +45,7 @@ pub struct Blob {
 
 #[derive(Clone)]
 enum Body {
-    Memory(Arc<[u8]>),
+    Memory(Arc<Vec<u8>>),
     Given(Arc<Reader>, u64),
     /// None once it was given a name.
     Written(Arc<Mutex<Option<Writer>>>, u64),
@@ -78,7 +78,7 @@ impl Piece {
 impl Blob {
     /// A blob of these bytes, for small ones and for tests.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::of(Body::Memory(bytes.into().into()))
+        Self::of(Body::Memory(Arc::new(bytes.into())))
     }
 
     /// Writes a blob in pieces.
@@ -339,7 +339,7 @@ impl BlobWriter {
         }
         let body = match self.writer {
             Some(writer) => Body::Written(Arc::new(Mutex::new(Some(writer))), self.written),
-            None => Body::Memory(self.piece.into()),
+            None => Body::Memory(Arc::new(self.piece)),
         };
         Blob {
             media_type: self.media_type,

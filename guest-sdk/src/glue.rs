@@ -151,6 +151,23 @@ impl<T: Artifacts, E: IntoError> StepResult for std::result::Result<T, E> {
     }
 }
 
+/// Ends a step: finds what follows and writes the artifacts.
+pub fn finish<R: StepResult>(
+    result: R,
+    host: &Arc<dyn Host>,
+    outcome: impl FnOnce(&R::Artifacts) -> Result<Outcome>,
+) -> Result<Outcome> {
+    let artifacts = result.into_result()?;
+    let outcome = outcome(&artifacts)?;
+    artifacts.write(&**host)?;
+    Ok(outcome)
+}
+
+/// Nothing is to be decided.
+pub fn done<T>(_: &T) -> Result<Outcome> {
+    Ok(Outcome::Done)
+}
+
 /// Reads an artifact that must be there.
 pub fn required<T: FromArtifact>(host: &Arc<dyn Host>, name: &str) -> Result<T> {
     From::Task(&**host).required(name)

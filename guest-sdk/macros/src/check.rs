@@ -22,7 +22,9 @@ pub(crate) fn check(flow: &Flow, problems: &mut Problems) {
                 format!("there are two steps `{}`; rename one", step.name),
             );
         }
-        check_edge(step, problems);
+        check_foreach(step, problems);
+        check_switch(step, problems);
+        check_result(step, problems);
         check_targets(flow, step, problems);
         check_join(step, problems);
         check_item(flow, step, problems);
@@ -46,7 +48,7 @@ fn targets(step: &Step) -> Vec<&LitStr> {
     all
 }
 
-fn check_edge(step: &Step, problems: &mut Problems) {
+fn check_foreach(step: &Step, problems: &mut Problems) {
     let options = &step.options;
     if let Some(foreach) = &options.foreach {
         match &options.next {
@@ -64,6 +66,10 @@ fn check_edge(step: &Step, problems: &mut Problems) {
             Some(Next::One(_)) => {}
         }
     }
+}
+
+fn check_switch(step: &Step, problems: &mut Problems) {
+    let options = &step.options;
     match (&options.switch, &options.cases) {
         (Some(switch), None) => problems.add(
             switch.span(),
@@ -94,6 +100,11 @@ fn check_edge(step: &Step, problems: &mut Problems) {
             "only a switch closes a loop; remove `max_turns`, or add `switch` and `cases`",
         );
     }
+}
+
+/// What decides is a field of the result.
+fn check_result(step: &Step, problems: &mut Problems) {
+    let options = &step.options;
     if let Some(decides) = options.foreach.as_ref().or(options.switch.as_ref())
         && step.output.is_none()
     {

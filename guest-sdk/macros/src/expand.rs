@@ -129,6 +129,47 @@ fn definition(step: &Step) -> TokenStream {
     let source = quote_spanned!(step.ident.span()=>
         ::core::concat!(::core::file!(), ":", ::core::line!())
     );
+    let arguments = arguments(step);
+    let join = options.join.is_some();
+    let merge = options
+        .merge
+        .iter()
+        .flat_map(|(_, all)| all)
+        .map(|name| string(&name.value()));
+    let writes = match &step.output {
+        Some(ty) => quote_spanned!(ty.span()=> ::wrun_sdk::glue::writes::<#ty>()),
+        None => quote!(::std::vec::Vec::new()),
+    };
+    let edge = edge(step);
+    let retry = option(
+        options.retry,
+        |(times, backoff_ms)| quote!(::wrun_sdk::glue::Retry { times: #times, backoff_ms: #backoff_ms }),
+    );
+    let timeout_ms = option(options.timeout_ms, |ms| quote!(#ms));
+    let catch = option(options.catch.as_ref(), |name| string(&name.value()));
+    let resources = resources(step);
+    let portable_floats = options.portable_floats;
+    quote! {
+        ::wrun_sdk::glue::Step {
+            name: #name,
+            docs: #docs,
+            source: ::std::string::String::from(#source),
+            join: #join,
+            #arguments
+            merge: ::std::vec![#(#merge),*],
+            writes: #writes,
+            edge: #edge,
+            retry: #retry,
+            timeout_ms: #timeout_ms,
+            catch: #catch,
+            resources: #resources,
+            portable_floats: #portable_floats,
+        }
+    }
+}
+
+/// What a step reads, as fields of its definition.
+fn arguments(step: &Step) -> TokenStream {
     let reads = step.arguments.iter().filter_map(|argument| {
         let Argument {
             name,
@@ -158,43 +199,10 @@ fn definition(step: &Step) -> TokenStream {
             _ => None,
         });
     let inputs = inputs.unwrap_or_else(|| quote!(::std::vec::Vec::new()));
-    let join = options.join.is_some();
-    let merge = options
-        .merge
-        .iter()
-        .flat_map(|(_, all)| all)
-        .map(|name| string(&name.value()));
-    let writes = match &step.output {
-        Some(ty) => quote_spanned!(ty.span()=> ::wrun_sdk::glue::writes::<#ty>()),
-        None => quote!(::std::vec::Vec::new()),
-    };
-    let edge = edge(step);
-    let retry = option(
-        options.retry,
-        |(times, backoff_ms)| quote!(::wrun_sdk::glue::Retry { times: #times, backoff_ms: #backoff_ms }),
-    );
-    let timeout_ms = option(options.timeout_ms, |ms| quote!(#ms));
-    let catch = option(options.catch.as_ref(), |name| string(&name.value()));
-    let resources = resources(step);
-    let portable_floats = options.portable_floats;
     quote! {
-        ::wrun_sdk::glue::Step {
-            name: #name,
-            docs: #docs,
-            source: ::std::string::String::from(#source),
-            reads: ::std::vec![#(#reads),*],
-            item: #item,
-            join: #join,
-            inputs: #inputs,
-            merge: ::std::vec![#(#merge),*],
-            writes: #writes,
-            edge: #edge,
-            retry: #retry,
-            timeout_ms: #timeout_ms,
-            catch: #catch,
-            resources: #resources,
-            portable_floats: #portable_floats,
-        }
+        reads: ::std::vec![#(#reads),*],
+        item: #item,
+        inputs: #inputs,
     }
 }
 
@@ -276,20 +284,16 @@ fn run(flow: &Flow, step: &Step) -> TokenStream {
             _ => quote!(#local),
         });
     }
-    let call = match &step.output {
-        Some(ty) => quote_spanned!(ty.span()=>
-            ::wrun_sdk::glue::StepResult::into_result(#ident(#(#passed),*))?
-        ),
-        None => quote!(#ident(#(#passed),*)),
-    };
     let outcome = outcome(flow, step);
+    let output = step
+        .output
+        .as_ref()
+        .map_or_else(|| quote!(()), |ty| ty.to_token_stream());
+    let finish = quote_spanned!(output.span()=> ::wrun_sdk::glue::finish::<#output>);
     quote! {
         #name => {
             #(#fetches)*
-            let artifacts = #call;
-            let outcome = #outcome;
-            ::wrun_sdk::Artifacts::write(artifacts, &**host)?;
-            ::core::result::Result::Ok(outcome)
+            #finish(#ident(#(#passed),*), host, |artifacts| #outcome)
         }
     }
 }
@@ -301,14 +305,14 @@ fn outcome(flow: &Flow, step: &Step) -> TokenStream {
         let (text, field) = (name.value(), Ident::new(&name.value(), name.span()));
         let element = element(flow, step);
         return quote_spanned!(name.span()=>
-            ::wrun_sdk::glue::items::<#element, _>(#text, &artifacts.#field)?
+            ::wrun_sdk::glue::items::<#element, _>(#text, &artifacts.#field)
         );
     }
     if let Some(name) = &options.switch {
         let (text, field) = (name.value(), Ident::new(&name.value(), name.span()));
-        return quote_spanned!(name.span()=> ::wrun_sdk::glue::case(#text, &artifacts.#field)?);
+        return quote_spanned!(name.span()=> ::wrun_sdk::glue::case(#text, &artifacts.#field));
     }
-    quote!(::wrun_sdk::glue::Outcome::Done)
+    quote!(::wrun_sdk::glue::done(artifacts))
 }
 
 /// The type of the foreach element that the next step reads; `_` when it reads none.
