@@ -15,6 +15,7 @@ mod explain;
 pub mod output;
 pub mod params;
 mod suggest;
+mod template;
 mod value;
 
 use std::process::ExitCode;
