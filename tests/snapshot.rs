@@ -31,14 +31,20 @@ const HOUSE: &[(&str, &str)] = &[
         "#,
     ),
     ("src/lib.rs", "//! Not part of any flow."),
-    ("rust-toolchain.toml", include_str!("../rust-toolchain.toml")),
+    (
+        "rust-toolchain.toml",
+        include_str!("../rust-toolchain.toml"),
+    ),
     (".cargo/config.toml", include_str!("../.cargo/config.toml")),
     (
         "sdk/Cargo.toml",
         "[package]\nname = 'sdk'\nversion.workspace = true\nedition.workspace = true\n\
          [dependencies]\nmacros.workspace = true",
     ),
-    ("sdk/src/lib.rs", "pub use macros::answer;\npub fn cut(s: &str, n: usize) -> &str { &s[n..] }"),
+    (
+        "sdk/src/lib.rs",
+        "pub use macros::answer;\npub fn cut(s: &str, n: usize) -> &str { &s[n..] }",
+    ),
     (
         "sdk/macros/Cargo.toml",
         "[package]\nname = 'macros'\nversion.workspace = true\nedition.workspace = true\n\
@@ -56,11 +62,17 @@ const HOUSE: &[(&str, &str)] = &[
          let table = include_str!(\"../data/table.csv\");\n\
          sdk::cut(table, n).len() + more::more() + sdk::answer!() }",
     ),
-    ("flows/hello/src/more.rs", "pub fn more() -> usize { panic!(\"not today\") }"),
+    (
+        "flows/hello/src/more.rs",
+        "pub fn more() -> usize { panic!(\"not today\") }",
+    ),
     ("flows/hello/data/table.csv", "a,b\n1,2\n"),
     ("flows/hello/.gitignore", "*.csv\nsecret.txt\n"),
     ("flows/hello/secret.txt", "not for a snapshot"),
-    ("flows/hello/notes.csv", "ignored, and the compiler does not read it"),
+    (
+        "flows/hello/notes.csv",
+        "ignored, and the compiler does not read it",
+    ),
     ("flows/hello/README.md", "# hello"),
     (
         "flows/other/Cargo.toml",
@@ -79,7 +91,9 @@ struct World {
 
 impl World {
     fn new(files: &[(&str, &str)]) -> Self {
-        let it = Self { dir: tempfile::tempdir().unwrap() };
+        let it = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
         for (path, text) in files {
             it.write(path, text);
         }
@@ -122,12 +136,22 @@ fn build(path: &Path) -> (FlowPackage, Built) {
 }
 
 async fn collect(ds: &Datastore, package: &FlowPackage, built: &Built) -> Snapshot {
-    let definition = Definition { name: "hello".into(), ..Definition::default() };
-    snapshot::collect(ds, Source::Package { package, built }, &definition).await.unwrap()
+    let definition = Definition {
+        name: "hello".into(),
+        ..Definition::default()
+    };
+    snapshot::collect(ds, Source::Package { package, built }, &definition)
+        .await
+        .unwrap()
 }
 
 fn paths(snapshot: &Snapshot) -> Vec<&str> {
-    snapshot.manifest.files.iter().map(|file| file.path.as_str()).collect()
+    snapshot
+        .manifest
+        .files
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect()
 }
 
 #[tokio::test]
@@ -157,8 +181,15 @@ async fn restored_sources_build_to_the_same_module() {
         ]
     );
     let origin = first.manifest.origin.as_ref().unwrap();
-    assert_eq!((origin.package.as_str(), origin.directory.as_str()), ("hello", "flows/hello"));
-    assert!(origin.toolchain.starts_with("rustc 1."), "{}", origin.toolchain);
+    assert_eq!(
+        (origin.package.as_str(), origin.directory.as_str()),
+        ("hello", "flows/hello")
+    );
+    assert!(
+        origin.toolchain.starts_with("rustc 1."),
+        "{}",
+        origin.toolchain
+    );
     assert!(origin.cargo_lock.is_some());
 
     let elsewhere = tempfile::tempdir().unwrap();
@@ -168,11 +199,17 @@ async fn restored_sources_build_to_the_same_module() {
     let module = snapshot::restore(&ds, &manifest, &to).await.unwrap();
     assert_eq!(fs::read(module).unwrap(), fs::read(&built.module).unwrap());
     let original = fs::read_to_string(to.join("Cargo.toml.orig")).unwrap();
-    assert_eq!(original, fs::read_to_string(world.path("Cargo.toml")).unwrap());
+    assert_eq!(
+        original,
+        fs::read_to_string(world.path("Cargo.toml")).unwrap()
+    );
 
     let (package, built) = build(&to.join("flows/hello"));
     let again = collect(&ds, &package, &built).await;
-    assert_eq!(again.module, first.module, "the restored sources build to another module");
+    assert_eq!(
+        again.module, first.module,
+        "the restored sources build to another module"
+    );
 }
 
 #[tokio::test]
@@ -193,7 +230,10 @@ async fn nothing_is_started_while_nothing_has_changed() {
     let remember = async || {
         let (package, built) = world.build("flows/hello");
         let snapshot = collect(&ds, &package, &built).await;
-        (world.stamps().remember(&package, &built, &snapshot, "here"), snapshot)
+        (
+            world.stamps().remember(&package, &built, &snapshot, "here"),
+            snapshot,
+        )
     };
     assert!(world.stamps().warm(&flow).is_none());
     // The first build writes the lock file, which is younger than the build.
@@ -201,9 +241,18 @@ async fn nothing_is_started_while_nothing_has_changed() {
     world.age();
     let (remembered, snapshot) = remember().await;
     assert!(remembered);
-    let warm = world.stamps().warm(&flow.join("src")).expect("nothing has changed");
-    assert_eq!((warm.snapshot, warm.module_digest), (snapshot.digest, snapshot.module));
-    assert_eq!((warm.definition.name.as_str(), warm.datastore.as_str()), ("hello", "here"));
+    let warm = world
+        .stamps()
+        .warm(&flow.join("src"))
+        .expect("nothing has changed");
+    assert_eq!(
+        (warm.snapshot, warm.module_digest),
+        (snapshot.digest, snapshot.module)
+    );
+    assert_eq!(
+        (warm.definition.name.as_str(), warm.datastore.as_str()),
+        ("hello", "here")
+    );
 
     let changes: &[(&str, &str)] = &[
         ("flows/hello/src/more.rs", "pub fn more() -> usize { 1 }"),

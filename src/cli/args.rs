@@ -67,6 +67,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     New(command::new::NewArgs),
     Build(command::build::BuildArgs),
+    Code(command::code::CodeArgs),
     Doctor(command::doctor::DoctorArgs),
     Completions(command::completions::CompletionsArgs),
     Man(command::man::ManArgs),
@@ -80,6 +81,7 @@ impl Command {
         match self {
             Self::New(args) => command::new::run(cx, args),
             Self::Build(args) => command::build::run(cx, args),
+            Self::Code(args) => command::code::run(cx, args),
             Self::Doctor(args) => command::doctor::run(cx, args),
             Self::Completions(args) => command::completions::run(cx, args),
             Self::Man(args) => command::man::run(cx, args),

@@ -45,7 +45,9 @@ fn error_kind(error: &SnapshotError) -> Kind {
 impl From<ManifestError> for CliError {
     fn from(error: ManifestError) -> Self {
         let hint = match &error {
-            ManifestError::TooNew { .. } => "use the version of wrun that made the run, or a later one",
+            ManifestError::TooNew { .. } => {
+                "use the version of wrun that made the run, or a later one"
+            }
             ManifestError::Form(_) | ManifestError::Read { .. } => {
                 "`wrun fsck` looks for what is missing or damaged"
             }

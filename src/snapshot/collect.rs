@@ -104,7 +104,12 @@ pub async fn collect(
     source: Source<'_>,
     definition: &Definition,
 ) -> Result<Snapshot, SnapshotError> {
-    let Assembled { manifest, module, contents, seen } = assemble(source, definition)?;
+    let Assembled {
+        manifest,
+        module,
+        contents,
+        seen,
+    } = assemble(source, definition)?;
     let mut writing = JoinSet::new();
     for bytes in contents.into_iter().chain([module]) {
         if writing.len() >= SIDE_BY_SIDE {
@@ -118,7 +123,12 @@ pub async fn collect(
     }
     // Last, so that whoever finds the manifest finds everything it names.
     let digest = ds.put_snapshot(&manifest.encode()).await?;
-    Ok(Snapshot { digest, module: manifest.module.digest, manifest, seen })
+    Ok(Snapshot {
+        digest,
+        module: manifest.module.digest,
+        manifest,
+        seen,
+    })
 }
 
 fn finish(done: Option<Result<Result<Digest, StoreError>, JoinError>>) -> Result<(), StoreError> {

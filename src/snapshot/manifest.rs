@@ -111,7 +111,9 @@ impl Manifest {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         ciborium::into_writer(self, &mut bytes).expect("a manifest is made of plain values");
-        cbor::normalise(&bytes).expect("ciborium writes well-formed values").into_owned()
+        cbor::normalise(&bytes)
+            .expect("ciborium writes well-formed values")
+            .into_owned()
     }
 
     /// The manifest that [`Manifest::encode`] wrote.
@@ -139,7 +141,10 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError::Read`] when it is not in the datastore or damaged there.
     pub async fn load(ds: &Datastore, digest: &Digest) -> Result<Self, ManifestError> {
-        let read = |source| ManifestError::Read { digest: *digest, source };
+        let read = |source| ManifestError::Read {
+            digest: *digest,
+            source,
+        };
         Self::decode(&ds.get_snapshot(digest).await.map_err(read)?)
     }
 

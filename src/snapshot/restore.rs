@@ -73,20 +73,30 @@ pub async fn restore(
     let dir = open_empty(to)?;
     for file in &manifest.files {
         let bytes = read(ds, &file.path, &file.digest).await?;
-        write(&dir, &file.path, &bytes, file.executable)
-            .map_err(|source| RestoreError::Write { path: to.join(&file.path), source })?;
+        write(&dir, &file.path, &bytes, file.executable).map_err(|source| RestoreError::Write {
+            path: to.join(&file.path),
+            source,
+        })?;
     }
     let name = module_name(manifest);
     let bytes = read(ds, &name, &manifest.module.digest).await?;
     let path = to.join(&name);
-    write(&dir, &name, &bytes, false)
-        .map_err(|source| RestoreError::Write { path: path.clone(), source })?;
+    write(&dir, &name, &bytes, false).map_err(|source| RestoreError::Write {
+        path: path.clone(),
+        source,
+    })?;
     Ok(path)
 }
 
 async fn read(ds: &Datastore, path: &str, digest: &Digest) -> Result<Bytes, RestoreError> {
-    let wrong = |source| RestoreError::Read { path: path.to_owned(), source };
-    ds.blobs().get_bounded(digest, MAX_FILE).await.map_err(wrong)
+    let wrong = |source| RestoreError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    ds.blobs()
+        .get_bounded(digest, MAX_FILE)
+        .await
+        .map_err(wrong)
 }
 
 /// The name of the module's file: the flow's, when that is a name and not taken by a source.
@@ -194,7 +204,10 @@ mod tests {
         let ds = Datastore::memory().await;
         let manifest = sample();
         for file in &manifest.files {
-            ds.blobs().put(Bytes::from(file.path.clone())).await.unwrap();
+            ds.blobs()
+                .put(Bytes::from(file.path.clone()))
+                .await
+                .unwrap();
         }
         ds.blobs().put(Bytes::from_static(b"module")).await.unwrap();
         (ds, manifest)
@@ -211,7 +224,12 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = |name| std::fs::metadata(to.join(name)).unwrap().permissions().mode();
+            let mode = |name| {
+                std::fs::metadata(to.join(name))
+                    .unwrap()
+                    .permissions()
+                    .mode()
+            };
             assert_eq!(mode("run.sh") & 0o100, 0o100);
             assert_eq!(mode("Cargo.toml") & 0o111, 0);
         }
@@ -225,7 +243,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut said = String::new();
         for path in [
-            "/etc/passwd", "../up", "a/../../up", "a//b", "./a", "", "a\\b", "C:x", "a\0b", ".git/hooks/x",
+            "/etc/passwd",
+            "../up",
+            "a/../../up",
+            "a//b",
+            "./a",
+            "",
+            "a\\b",
+            "C:x",
+            "a\0b",
+            ".git/hooks/x",
             "sub/.GIT/config",
         ] {
             let mut hostile = manifest.clone();
@@ -244,7 +271,9 @@ mod tests {
         let (ds, mut manifest) = stored().await;
         manifest.files.push(manifest.files[1].clone());
         let dir = tempfile::tempdir().unwrap();
-        let error = restore(&ds, &manifest, &dir.path().join("to")).await.unwrap_err();
+        let error = restore(&ds, &manifest, &dir.path().join("to"))
+            .await
+            .unwrap_err();
         assert!(matches!(error, RestoreError::Refused { .. }));
     }
 
@@ -254,6 +283,9 @@ mod tests {
         let ds = Datastore::memory().await;
         let dir = tempfile::tempdir().unwrap();
         let error = restore(&ds, &manifest, dir.path()).await.unwrap_err();
-        assert_eq!(error.to_string(), "could not read the contents of `Cargo.toml`");
+        assert_eq!(
+            error.to_string(),
+            "could not read the contents of `Cargo.toml`"
+        );
     }
 }

@@ -145,7 +145,12 @@ pub fn warm(path: &Path) -> Option<Warm> {
 }
 
 /// Remembers that `package` was built and that its snapshot is in `datastore`: see [`Stamps::remember`].
-pub fn remember(package: &FlowPackage, built: &Built, snapshot: &Snapshot, datastore: &str) -> bool {
+pub fn remember(
+    package: &FlowPackage,
+    built: &Built,
+    snapshot: &Snapshot,
+    datastore: &str,
+) -> bool {
     Stamps::of_user().is_some_and(|stamps| stamps.remember(package, built, snapshot, datastore))
 }
 
@@ -166,7 +171,9 @@ impl Stamps {
 
     /// Those in `directory`, which is made when something is remembered.
     pub fn in_directory(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+        Self {
+            directory: directory.to_owned(),
+        }
     }
 
     /// What is known of the flow at `path`, when nothing on which it depends has changed.
@@ -209,7 +216,8 @@ impl Stamps {
 
     /// Where the stamp of the flow in `dir` lies.
     fn file(&self, dir: &Path) -> PathBuf {
-        self.directory.join(Digest::of(dir.as_os_str().as_encoded_bytes()).short())
+        self.directory
+            .join(Digest::of(dir.as_os_str().as_encoded_bytes()).short())
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file per command: its arguments and one function.
 
 pub(crate) mod build;
+pub(crate) mod code;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod exit_codes;
