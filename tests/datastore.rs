@@ -65,8 +65,14 @@ fn finished(i: u32) -> Event {
         _ => Ok(Outcome::Done),
     };
     let value = Value::inline(MediaType::cbor(), Bytes::from(vec![(i % 251) as u8; 40]));
-    let artifact = wrun::model::artifact::Artifact { name: "counts".parse().unwrap(), value };
-    let chunk = LogChunk { stream: Stream::Stdout, bytes: Bytes::from(format!("line {i}\n")) };
+    let artifact = wrun::model::artifact::Artifact {
+        name: "counts".parse().unwrap(),
+        value,
+    };
+    let chunk = LogChunk {
+        stream: Stream::Stdout,
+        bytes: Bytes::from(format!("line {i}\n")),
+    };
     let record = Record {
         result,
         artifacts: vec![artifact],
@@ -75,13 +81,20 @@ fn finished(i: u32) -> Event {
         trace: None,
         usage: Usage::default(),
     };
-    Event::Finished { task: format!("count/{i}").parse().unwrap(), attempt: 0, record: Box::new(record) }
+    Event::Finished {
+        task: format!("count/{i}").parse().unwrap(),
+        attempt: 0,
+        record: Box::new(record),
+    }
 }
 
 /// Bytes without any order, the same each time.
 fn noise(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
-    blake3::Hasher::new().update(b"noise").finalize_xof().fill(&mut bytes);
+    blake3::Hasher::new()
+        .update(b"noise")
+        .finalize_xof()
+        .fill(&mut bytes);
     bytes
 }
 
@@ -107,7 +120,11 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten() {
         let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push(path)
+        }
     }
     found.sort();
     found
@@ -118,7 +135,17 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 #[tokio::test]
 async fn a_blob_of_any_size_comes_back_and_any_zstd_can_read_it() {
     let (dir, store) = local().await;
-    let sizes = [0, 1, 100, 65_537, MIB, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 9 * MIB + 12_345];
+    let sizes = [
+        0,
+        1,
+        100,
+        65_537,
+        MIB,
+        8 * MIB - 1,
+        8 * MIB,
+        8 * MIB + 1,
+        9 * MIB + 12_345,
+    ];
     for size in sizes {
         for bytes in [text(size), noise(size)] {
             let digest = store.blobs().put(bytes.clone().into()).await.unwrap();
@@ -126,7 +153,11 @@ async fn a_blob_of_any_size_comes_back_and_any_zstd_can_read_it() {
             assert_eq!(store.blobs().get(&digest).await.unwrap(), bytes, "{size}");
             assert!(store.blobs().contains(&digest).await.unwrap());
             let file = fs::read(blob_file(&dir, &digest)).unwrap();
-            assert_eq!(zstd::stream::decode_all(&file[..]).unwrap(), bytes, "{size}");
+            assert_eq!(
+                zstd::stream::decode_all(&file[..]).unwrap(),
+                bytes,
+                "{size}"
+            );
         }
     }
 }
@@ -147,7 +178,10 @@ async fn pieces_of_any_size_make_the_same_blob() {
     for piece in [MIB, 700_001, 3 * MIB, 64 * MIB] {
         let mut writer = store.blobs().writer();
         for start in (0..bytes.len()).step_by(piece) {
-            writer.write(bytes.slice(start..bytes.len().min(start + piece))).await.unwrap();
+            writer
+                .write(bytes.slice(start..bytes.len().min(start + piece)))
+                .await
+                .unwrap();
         }
         let (digest, size) = writer.finish().await.unwrap();
         assert_eq!((digest, size), (Digest::of(&bytes), bytes.len() as u64));
@@ -182,13 +216,24 @@ async fn any_range_can_be_read_in_any_order() {
     let reader = store.blobs().open(&digest).await.unwrap();
     assert_eq!(reader.len(), bytes.len() as u64);
     let ranges = [
-        (0, 10), (5 * MIB, MIB), (5 * MIB + 1, 2 * MIB), (13 * MIB, 100), (MIB - 1, 2),
-        (13 * MIB + 5, 1), (usize::MAX >> 1, 5), (0, 14 * MIB), (3 * MIB, 0), (12 * MIB, 9 * MIB),
+        (0, 10),
+        (5 * MIB, MIB),
+        (5 * MIB + 1, 2 * MIB),
+        (13 * MIB, 100),
+        (MIB - 1, 2),
+        (13 * MIB + 5, 1),
+        (usize::MAX >> 1, 5),
+        (0, 14 * MIB),
+        (3 * MIB, 0),
+        (12 * MIB, 9 * MIB),
     ];
     for (offset, len) in ranges {
         let from = offset.min(bytes.len());
         let to = offset.saturating_add(len).min(bytes.len());
-        assert_eq!(reader.read_at(offset as u64, len).await.unwrap(), bytes[from..to]);
+        assert_eq!(
+            reader.read_at(offset as u64, len).await.unwrap(),
+            bytes[from..to]
+        );
     }
     for piece in [300_000, MIB, 2_500_000] {
         let mut all = Vec::new();
@@ -217,10 +262,18 @@ async fn a_blob_that_is_there_is_not_written_again_but_a_cut_one_is() {
         use std::os::unix::fs::MetadataExt;
         assert_eq!(fs::metadata(&file).unwrap().ino(), made.ino());
 
-        fs::File::options().write(true).open(&file).unwrap().set_len(made.len() - 1).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_len(made.len() - 1)
+            .unwrap();
         assert!(!store.blobs().contains(&digest).await.unwrap());
         let damaged = store.blobs().get(&digest).await.unwrap_err();
-        assert!(damaged.to_string().contains("bytes instead of"), "{damaged}");
+        assert!(
+            damaged.to_string().contains("bytes instead of"),
+            "{damaged}"
+        );
         store.blobs().put(bytes.clone().into()).await.unwrap();
         assert_eq!(store.blobs().get(&digest).await.unwrap(), bytes);
     }
@@ -231,13 +284,26 @@ async fn a_blob_that_is_not_there_or_too_large_is_named() {
     let (_dir, store) = local().await;
     let digest = Digest::of(b"never stored");
     let missing = store.blobs().get(&digest).await.unwrap_err();
-    assert_eq!(missing.to_string(), format!("blob `{digest}` is not in the datastore"));
+    assert_eq!(
+        missing.to_string(),
+        format!("blob `{digest}` is not in the datastore")
+    );
     assert!(!store.blobs().contains(&digest).await.unwrap());
     for size in [1000, 9 * MIB] {
         let digest = store.blobs().put(text(size).into()).await.unwrap();
-        let large = store.blobs().get_bounded(&digest, size as u64 - 1).await.unwrap_err();
+        let large = store
+            .blobs()
+            .get_bounded(&digest, size as u64 - 1)
+            .await
+            .unwrap_err();
         assert!(matches!(large, BlobError::TooLarge { .. }));
-        assert!(store.blobs().get_bounded(&digest, size as u64).await.is_ok());
+        assert!(
+            store
+                .blobs()
+                .get_bounded(&digest, size as u64)
+                .await
+                .is_ok()
+        );
     }
 }
 
@@ -272,7 +338,10 @@ async fn every_flipped_bit_of_a_small_blob_is_found() {
     }
     for cut in 0..good.len() {
         fs::write(&file, &good[..cut]).unwrap();
-        assert!(found_or_harmless(&store, &digest, &bytes).await, "cut at {cut}");
+        assert!(
+            found_or_harmless(&store, &digest, &bytes).await,
+            "cut at {cut}"
+        );
     }
     fs::write(&file, [&good[..], b"x"].concat()).unwrap();
     assert!(found_or_harmless(&store, &digest, &bytes).await);
@@ -284,14 +353,21 @@ async fn every_flipped_byte_of_the_tables_of_a_large_blob_is_found() {
     let bytes = text(9 * MIB);
     let digest = store.blobs().put(bytes.clone().into()).await.unwrap();
     let path = blob_file(&dir, &digest);
-    let file = fs::File::options().read(true).write(true).open(&path).unwrap();
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
     let len = file.metadata().unwrap().len();
     let tables = 8 + 9 * 32 + 8 + 11 * 8 + 9;
     for at in (0..80).chain(len - tables..len) {
         let mut byte = [0];
         file.read_exact_at(&mut byte, at).unwrap();
         file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
-        assert!(store.blobs().open(&digest).await.is_err(), "byte {at} of {len}");
+        assert!(
+            store.blobs().open(&digest).await.is_err(),
+            "byte {at} of {len}"
+        );
         file.write_all_at(&byte, at).unwrap();
     }
     assert_eq!(store.blobs().get(&digest).await.unwrap(), bytes);
@@ -302,7 +378,11 @@ async fn damage_in_a_range_is_found_and_other_ranges_can_be_read() {
     let (dir, store) = local().await;
     for bytes in [text(9 * MIB), noise(9 * MIB)] {
         let digest = store.blobs().put(bytes.clone().into()).await.unwrap();
-        let file = fs::File::options().read(true).write(true).open(blob_file(&dir, &digest)).unwrap();
+        let file = fs::File::options()
+            .read(true)
+            .write(true)
+            .open(blob_file(&dir, &digest))
+            .unwrap();
         // In the middle of the first frame.
         let mut byte = [0];
         file.read_exact_at(&mut byte, 100_000).unwrap();
@@ -312,7 +392,10 @@ async fn damage_in_a_range_is_found_and_other_ranges_can_be_read() {
             let damaged = reader.read_at(500_000, 10).await.unwrap_err();
             assert!(matches!(damaged, BlobError::Damaged { .. }));
         }
-        assert_eq!(reader.read_at(MIB as u64, MIB).await.unwrap(), bytes[MIB..2 * MIB]);
+        assert_eq!(
+            reader.read_at(MIB as u64, MIB).await.unwrap(),
+            bytes[MIB..2 * MIB]
+        );
         assert!(store.blobs().get(&digest).await.is_err());
     }
 }
@@ -363,9 +446,15 @@ async fn a_blob_that_claims_to_be_huge_is_refused_before_memory_is_taken() {
     for size in [700, 9 * MIB] {
         let digest = store.blobs().put(text(size).into()).await.unwrap();
         for claim in [size as u64 + 1, 7 * MIB as u64, 1 << 40, 1 << 62, u64::MAX] {
-            let file = fs::File::options().write(true).open(blob_file(&dir, &digest)).unwrap();
+            let file = fs::File::options()
+                .write(true)
+                .open(blob_file(&dir, &digest))
+                .unwrap();
             file.write_all_at(&claim.to_le_bytes(), 32).unwrap();
-            assert!(store.blobs().get_bounded(&digest, u64::MAX).await.is_err(), "{claim}");
+            assert!(
+                store.blobs().get_bounded(&digest, u64::MAX).await.is_err(),
+                "{claim}"
+            );
         }
     }
 }
@@ -377,23 +466,45 @@ async fn small_values_stay_inline_within_their_budget() {
     let (_dir, store) = local().await;
     let mut budget = INLINE_VALUE + 10;
     let make = |len| Bytes::from(text(len));
-    let small = store.store_value(MediaType::cbor(), make(INLINE_VALUE), &mut budget).await.unwrap();
+    let small = store
+        .store_value(MediaType::cbor(), make(INLINE_VALUE), &mut budget)
+        .await
+        .unwrap();
     assert!(matches!(small.at, ValueAt::Inline(_)));
     assert_eq!(budget, 10);
-    let second = store.store_value(MediaType::cbor(), make(11), &mut budget).await.unwrap();
+    let second = store
+        .store_value(MediaType::cbor(), make(11), &mut budget)
+        .await
+        .unwrap();
     assert!(matches!(second.at, ValueAt::Blob));
     let mut plenty = usize::MAX;
-    let large = store.store_value(MediaType::cbor(), make(INLINE_VALUE + 1), &mut plenty).await.unwrap();
+    let large = store
+        .store_value(MediaType::cbor(), make(INLINE_VALUE + 1), &mut plenty)
+        .await
+        .unwrap();
     assert!(matches!(large.at, ValueAt::Blob));
-    for (value, len) in [(&small, INLINE_VALUE), (&second, 11), (&large, INLINE_VALUE + 1)] {
+    for (value, len) in [
+        (&small, INLINE_VALUE),
+        (&second, 11),
+        (&large, INLINE_VALUE + 1),
+    ] {
         assert_eq!(store.load(value).await.unwrap(), make(len));
     }
-    assert!(matches!(store.load(&small.slim()).await, Err(BlobError::InRecord { .. })));
+    assert!(matches!(
+        store.load(&small.slim()).await,
+        Err(BlobError::InRecord { .. })
+    ));
     let mut wrong = small.clone();
     wrong.at = ValueAt::Inline(make(5));
-    assert!(matches!(store.load(&wrong).await, Err(BlobError::Damaged { .. })));
+    assert!(matches!(
+        store.load(&wrong).await,
+        Err(BlobError::Damaged { .. })
+    ));
     for size in [10, 12] {
-        let wrong = Value { size, ..second.clone() };
+        let wrong = Value {
+            size,
+            ..second.clone()
+        };
         assert!(store.load(&wrong).await.is_err(), "{size}");
     }
 }
@@ -403,14 +514,20 @@ async fn elements_of_a_list_are_taken_one_by_one() {
     let (_dir, store) = local().await;
     let json = serde_json::json!([1, "two", [3, 4]]);
     let bytes = Bytes::from(wrun::datastore::cbor::from_json(&json));
-    let list = store.load_list(&Value::inline(MediaType::cbor(), bytes)).await.unwrap();
+    let list = store
+        .load_list(&Value::inline(MediaType::cbor(), bytes))
+        .await
+        .unwrap();
     assert_eq!(list.len(), 3);
     let shown = |i| wrun::datastore::cbor::to_text(&list.get(i).unwrap()).unwrap();
     assert_eq!([shown(0), shown(1), shown(2)], ["1", "\"two\"", "[3, 4]"]);
     assert_eq!(list.get(3), None);
     assert_eq!(list.get(usize::MAX), None);
     let value = Value::inline(MediaType::cbor(), Bytes::from_static(&[0xA0]));
-    assert!(matches!(store.load_list(&value).await, Err(BlobError::NotAList { .. })));
+    assert!(matches!(
+        store.load_list(&value).await,
+        Err(BlobError::NotAList { .. })
+    ));
 }
 
 #[tokio::test]
@@ -422,7 +539,10 @@ async fn a_snapshot_comes_back() {
     let mut file = fs::read(&path).unwrap();
     *file.last_mut().unwrap() ^= 1;
     fs::write(&path, file).unwrap();
-    assert!(matches!(store.get_snapshot(&digest).await, Err(BlobError::Damaged { .. })));
+    assert!(matches!(
+        store.get_snapshot(&digest).await,
+        Err(BlobError::Damaged { .. })
+    ));
 }
 
 // Runs and journals
@@ -440,13 +560,28 @@ async fn runs_are_numbered_and_listed_newest_first() {
         store.create_run(&other, header).await.unwrap();
         let hyphen: FlowName = "word-x".parse().unwrap();
         store.create_run(&hyphen, header).await.unwrap();
-        assert_eq!(store.flows().await.unwrap(), [other.clone(), hyphen, flow()]);
+        assert_eq!(
+            store.flows().await.unwrap(),
+            [other.clone(), hyphen, flow()]
+        );
         let newest = store.runs(&flow(), 3).await.unwrap();
-        assert_eq!(newest.iter().map(|run| run.number).collect::<Vec<_>>(), [12, 11, 10]);
+        assert_eq!(
+            newest.iter().map(|run| run.number).collect::<Vec<_>>(),
+            [12, 11, 10]
+        );
         assert_eq!(store.latest(Some(&other)).await.unwrap().unwrap().number, 1);
-        assert_eq!(store.latest(None).await.unwrap().unwrap().to_string(), "wordcount/12");
-        let never = RunId { flow: flow(), number: 99 };
-        assert!(matches!(store.run(&never).await, Err(RunError::Missing { .. })));
+        assert_eq!(
+            store.latest(None).await.unwrap().unwrap().to_string(),
+            "wordcount/12"
+        );
+        let never = RunId {
+            flow: flow(),
+            number: 99,
+        };
+        assert!(matches!(
+            store.run(&never).await,
+            Err(RunError::Missing { .. })
+        ));
     }
 }
 
@@ -483,7 +618,11 @@ async fn tags_and_summaries_are_kept() {
     assert_eq!(again.tags().await.unwrap(), [tag("best")]);
 
     assert_eq!(run.summary().await.unwrap(), None);
-    let counts = TaskCounts { succeeded: 3, attempts: 4, ..TaskCounts::default() };
+    let counts = TaskCounts {
+        succeeded: 3,
+        attempts: 4,
+        ..TaskCounts::default()
+    };
     let summary = RunSummary {
         status: RunStatus::Succeeded,
         started_at: Timestamp(1),
@@ -524,7 +663,10 @@ async fn a_journal_comes_back_and_can_be_followed() {
             assert_eq!(writer.append(batch).await.unwrap(), i as u64);
         }
         assert_eq!(run.events().await.unwrap(), events);
-        assert_eq!(run.events_from(29).await.unwrap(), (events[58..].to_vec(), 30));
+        assert_eq!(
+            run.events_from(29).await.unwrap(),
+            (events[58..].to_vec(), 30)
+        );
         assert_eq!(run.events_from(30).await.unwrap(), (vec![], 30));
         assert_eq!(run.read_segment(3).await.unwrap(), events[6..8]);
         // Another writer goes on where the first stopped, and then the first must stop.
@@ -542,8 +684,17 @@ async fn a_journal_comes_back_and_can_be_followed() {
 async fn only_what_is_stored_enters_the_journal() {
     let store = Datastore::memory().await;
     let run = store.create_run(&flow(), header).await.unwrap();
-    let started = Event::Started { task: "a/-".parse().unwrap(), attempt: 0, at: Timestamp(0) };
-    run.writer().await.unwrap().append(&[started, finished(1)]).await.unwrap();
+    let started = Event::Started {
+        task: "a/-".parse().unwrap(),
+        attempt: 0,
+        at: Timestamp(0),
+    };
+    run.writer()
+        .await
+        .unwrap()
+        .append(&[started, finished(1)])
+        .await
+        .unwrap();
     assert_eq!(run.events().await.unwrap(), [finished(1)]);
 }
 
@@ -555,7 +706,10 @@ async fn damage_to_a_journal_is_found_and_named() {
     for i in 0..4 {
         writer.append(&[finished(i)]).await.unwrap();
     }
-    let segment = |n: u32| dir.path().join(format!("store/flows/wordcount/runs/1/journal/{n:010}"));
+    let segment = |n: u32| {
+        dir.path()
+            .join(format!("store/flows/wordcount/runs/1/journal/{n:010}"))
+    };
     let good = fs::read(segment(1)).unwrap();
     for at in 0..good.len() {
         let mut bad = good.clone();
@@ -563,7 +717,10 @@ async fn damage_to_a_journal_is_found_and_named() {
         fs::write(segment(1), &bad).unwrap();
         let found = run.events().await.unwrap_err();
         assert!(
-            matches!(found, JournalError::Damaged { segment: 1, .. } | JournalError::Newer { .. }),
+            matches!(
+                found,
+                JournalError::Damaged { segment: 1, .. } | JournalError::Newer { .. }
+            ),
             "byte {at}: {found}"
         );
     }
@@ -571,30 +728,51 @@ async fn damage_to_a_journal_is_found_and_named() {
     insta::assert_snapshot!(run.events().await.unwrap_err(), @"segment 1 of the journal of `wordcount/1` is damaged: its bytes are not those that were sealed; the events in it are lost, those before it can be read; `wrun resume wordcount/1` executes again whatever is not known to have succeeded");
     // One segment in the place of another is damage too.
     fs::copy(segment(2), segment(1)).unwrap();
-    assert!(matches!(run.events().await, Err(JournalError::Damaged { segment: 1, .. })));
+    assert!(matches!(
+        run.events().await,
+        Err(JournalError::Damaged { segment: 1, .. })
+    ));
     // A hole is an error, a missing end is a shorter journal.
     fs::remove_file(segment(1)).unwrap();
     insta::assert_snapshot!(run.events().await.unwrap_err(), @"segment 1 of the journal of `wordcount/1` is missing though later ones are there; the events in it are lost, those before it can be read; restore `flows/wordcount/runs/1/journal/0000000001` from a copy, or `wrun resume wordcount/1`");
-    assert!(matches!(run.writer().await, Err(JournalError::Missing { segment: 1, .. })));
+    assert!(matches!(
+        run.writer().await,
+        Err(JournalError::Missing { segment: 1, .. })
+    ));
     fs::write(segment(1), &good).unwrap();
     fs::remove_file(segment(3)).unwrap();
-    assert_eq!(run.events().await.unwrap(), [finished(0), finished(1), finished(2)]);
+    assert_eq!(
+        run.events().await.unwrap(),
+        [finished(0), finished(1), finished(2)]
+    );
 }
 
 #[tokio::test]
 async fn a_lost_answer_is_not_another_driver() {
     let inner: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
-    let run = Datastore::with_store(inner.clone()).create_run(&flow(), header).await.unwrap();
+    let run = Datastore::with_store(inner.clone())
+        .create_run(&flow(), header)
+        .await
+        .unwrap();
     let lost = FaultStore::new(
         inner.clone(),
         Arc::new(|_, call| (call.method == "create").then_some(Fault::AnswerLost)),
     );
-    let cut_off = Datastore::with_store(Arc::new(lost)).run(run.id()).await.unwrap();
+    let cut_off = Datastore::with_store(Arc::new(lost))
+        .run(run.id())
+        .await
+        .unwrap();
     let mut writer = cut_off.writer().await.unwrap();
     // The outcome is not known, so the writer does not go on; the events are there all the same.
     let unknown = writer.append(&[finished(1)]).await.unwrap_err();
-    assert!(matches!(unknown, JournalError::Store(StoreError::Unavailable { .. })));
-    assert!(matches!(writer.append(&[finished(2)]).await, Err(JournalError::GivenUp { .. })));
+    assert!(matches!(
+        unknown,
+        JournalError::Store(StoreError::Unavailable { .. })
+    ));
+    assert!(matches!(
+        writer.append(&[finished(2)]).await,
+        Err(JournalError::GivenUp { .. })
+    ));
     assert_eq!(run.events().await.unwrap(), [finished(1)]);
     assert_eq!(run.writer().await.unwrap().next(), 1);
 }
@@ -610,7 +788,10 @@ async fn a_full_disk_is_named_and_the_store_goes_on() {
     for size in [10, 9 * MIB] {
         let failed = store.blobs().put(text(size).into()).await.unwrap_err();
         assert!(matches!(failed, StoreError::Full { .. }));
-        assert!(failed.to_string().starts_with("no space is left to write"), "{failed}");
+        assert!(
+            failed.to_string().starts_with("no space is left to write"),
+            "{failed}"
+        );
     }
     let healthy = Datastore::with_store(inner);
     let digest = healthy.blobs().put(text(10).into()).await.unwrap();
@@ -629,13 +810,20 @@ async fn what_is_no_datastore_is_refused_and_not_touched() {
 
     fs::create_dir(dir.path().join("home")).unwrap();
     fs::write(dir.path().join("home/thesis.tex"), "…").unwrap();
-    for refused in [Datastore::open(&at("home")).await, Datastore::open_or_create(&at("home")).await] {
+    for refused in [
+        Datastore::open(&at("home")).await,
+        Datastore::open_or_create(&at("home")).await,
+    ] {
         assert!(matches!(refused, Err(DatastoreError::NotADatastore { .. })));
     }
     assert_eq!(fs::read_dir(dir.path().join("home")).unwrap().count(), 1);
-    let file = Datastore::open_or_create(&at("home/thesis.tex")).await.unwrap_err();
+    let file = Datastore::open_or_create(&at("home/thesis.tex"))
+        .await
+        .unwrap_err();
     assert!(matches!(file, DatastoreError::NotADirectory { .. }));
-    let s3 = Datastore::open(&"s3://bucket/x".parse().unwrap()).await.unwrap_err();
+    let s3 = Datastore::open(&"s3://bucket/x".parse().unwrap())
+        .await
+        .unwrap_err();
     assert_eq!(
         s3.to_string(),
         "`s3://bucket/x` cannot be used: datastores in S3 are not there yet; give a directory"
@@ -646,7 +834,10 @@ async fn what_is_no_datastore_is_refused_and_not_touched() {
     Datastore::open_or_create(&at("new/deep")).await.unwrap();
     let format = dir.path().join("new/deep/wrun-datastore");
     fs::write(&format, r#"{"format":2,"id":"x","more":true}"#).unwrap();
-    for newer in [Datastore::open(&at("new/deep")).await, Datastore::open_or_create(&at("new/deep")).await] {
+    for newer in [
+        Datastore::open(&at("new/deep")).await,
+        Datastore::open_or_create(&at("new/deep")).await,
+    ] {
         assert!(matches!(newer, Err(DatastoreError::Newer { found: 2, .. })));
     }
     fs::write(&format, "{}").unwrap();
@@ -694,7 +885,9 @@ const CHILD_DIR: &str = "WRUN_TEST_STORE_DIR";
 #[ignore = "the other half of `a_killed_writer_leaves_nothing_partial`, which starts it"]
 async fn child_that_writes() {
     let dir = std::env::var(CHILD_DIR).expect("started by the other half");
-    let store = Datastore::open_or_create(&DatastoreUrl::directory(dir)).await.unwrap();
+    let store = Datastore::open_or_create(&DatastoreUrl::directory(dir))
+        .await
+        .unwrap();
     let run = store.create_run(&flow(), header).await.unwrap();
     let mut writer = run.writer().await.unwrap();
     for i in 0_u32.. {
@@ -720,19 +913,26 @@ async fn a_killed_writer_leaves_nothing_partial() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
         // The pipe stays open until the child is killed: it must not end by itself.
         let mut told = lines.filter(|line| line.starts_with("blob") || line.starts_with("segment"));
         for line in told.by_ref().take(3 + 2 * round) {
             acknowledged.push(line);
         }
-        std::thread::sleep(std::time::Duration::from_millis(3 * round as u64));
+        tokio::time::sleep(std::time::Duration::from_millis(3 * round as u64)).await;
         child.kill().unwrap();
         let status = child.wait().unwrap();
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&status),
+            Some(9)
+        );
         drop(told);
     }
-    let store = Datastore::open(&DatastoreUrl::directory(&place)).await.unwrap();
+    let store = Datastore::open(&DatastoreUrl::directory(&place))
+        .await
+        .unwrap();
     for line in &acknowledged {
         let words: Vec<_> = line.split(' ').collect();
         match words[..] {
@@ -740,7 +940,10 @@ async fn a_killed_writer_leaves_nothing_partial() {
             ["segment", run, number] => {
                 let run = store.run(&run.parse().unwrap()).await.unwrap();
                 let number = number.parse().unwrap();
-                assert_eq!(run.read_segment(u64::from(number)).await.unwrap(), [finished(number)]);
+                assert_eq!(
+                    run.read_segment(u64::from(number)).await.unwrap(),
+                    [finished(number)]
+                );
             }
             _ => panic!("unexpected: {line}"),
         }
@@ -754,6 +957,11 @@ async fn a_killed_writer_leaves_nothing_partial() {
     for run in store.runs(&flow(), 100).await.unwrap() {
         let run = store.run(&run).await.unwrap();
         run.events().await.unwrap();
-        run.writer().await.unwrap().append(&[finished(1)]).await.unwrap();
+        run.writer()
+            .await
+            .unwrap()
+            .append(&[finished(1)])
+            .await
+            .unwrap();
     }
 }

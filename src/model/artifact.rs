@@ -101,7 +101,12 @@ impl Value {
     /// A value whose bytes are here.
     pub fn inline(media: MediaType, bytes: Bytes) -> Self {
         let digest = Digest::of(&bytes);
-        Self { digest, size: bytes.len() as u64, media, at: ValueAt::Inline(bytes) }
+        Self {
+            digest,
+            size: bytes.len() as u64,
+            media,
+            at: ValueAt::Inline(bytes),
+        }
     }
 
     /// The same value without its bytes, for keeping many of them in memory.
@@ -110,7 +115,12 @@ impl Value {
             ValueAt::Blob => ValueAt::Blob,
             ValueAt::Inline(_) | ValueAt::Record => ValueAt::Record,
         };
-        Self { digest: self.digest, size: self.size, media: self.media.clone(), at }
+        Self {
+            digest: self.digest,
+            size: self.size,
+            media: self.media.clone(),
+            at,
+        }
     }
 }
 

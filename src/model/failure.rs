@@ -118,7 +118,14 @@ impl Failure {
     /// A failure with nothing but its kind and message.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, message, causes: Vec::new(), source: None, backtrace: Vec::new(), hint: None }
+        Self {
+            kind,
+            message,
+            causes: Vec::new(),
+            source: None,
+            backtrace: Vec::new(),
+            hint: None,
+        }
     }
 
     /// The same failure with advice.

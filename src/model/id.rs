@@ -36,7 +36,11 @@ impl Place {
 
     /// The place behind these frames, outermost first.
     pub fn new(frames: &[Frame]) -> Self {
-        if frames.is_empty() { Self::ROOT } else { Self(Some(frames.into())) }
+        if frames.is_empty() {
+            Self::ROOT
+        } else {
+            Self(Some(frames.into()))
+        }
     }
 
     /// The frames, outermost first.
@@ -55,7 +59,11 @@ impl Place {
     /// The first `depth` frames of this place.
     pub fn prefix(&self, depth: usize) -> Self {
         let frames = self.frames();
-        if depth >= frames.len() { self.clone() } else { Self::new(&frames[..depth]) }
+        if depth >= frames.len() {
+            self.clone()
+        } else {
+            Self::new(&frames[..depth])
+        }
     }
 }
 
@@ -83,7 +91,11 @@ impl fmt::Debug for Place {
 fn number(text: &str) -> Option<u32> {
     let plain = text == "0" || !text.starts_with('0');
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if plain && digits { text.parse().ok() } else { None }
+    if plain && digits {
+        text.parse().ok()
+    } else {
+        None
+    }
 }
 
 impl FromStr for Place {
@@ -112,7 +124,11 @@ impl FromStr for Place {
             }
             rest = &body[end..];
         }
-        if frames.is_empty() { Err(wrong()) } else { Ok(Self::new(&frames)) }
+        if frames.is_empty() {
+            Err(wrong())
+        } else {
+            Ok(Self::new(&frames))
+        }
     }
 }
 
@@ -124,7 +140,9 @@ impl Serialize for Place {
 
 impl<'de> Deserialize<'de> for Place {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(from)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -169,7 +187,10 @@ impl FromStr for TaskId {
     fn from_str(text: &str) -> Result<Self, TaskIdError> {
         let shape = || TaskIdError::Shape(text.chars().take(120).collect());
         let (step, place) = text.split_once('/').ok_or_else(shape)?;
-        Ok(Self { step: step.parse()?, place: place.parse()? })
+        Ok(Self {
+            step: step.parse()?,
+            place: place.parse()?,
+        })
     }
 }
 
@@ -181,7 +202,9 @@ impl Serialize for TaskId {
 
 impl<'de> Deserialize<'de> for TaskId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(from)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -228,7 +251,11 @@ impl FromStr for RunId {
         let (flow, digits) = text.split_once('/').ok_or_else(shape)?;
         let flow = flow.parse()?;
         let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-        let number = digits.parse::<u64>().ok().filter(|_| plain).ok_or_else(shape)?;
+        let number = digits
+            .parse::<u64>()
+            .ok()
+            .filter(|_| plain)
+            .ok_or_else(shape)?;
         Ok(Self { flow, number })
     }
 }
@@ -241,6 +268,8 @@ impl Serialize for RunId {
 
 impl<'de> Deserialize<'de> for RunId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(from)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
