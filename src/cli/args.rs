@@ -65,6 +65,7 @@ pub(crate) struct Global {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Check(command::check::CheckArgs),
     Completions(command::completions::CompletionsArgs),
     Man(command::man::ManArgs),
     #[command(hide = true)]
@@ -75,6 +76,7 @@ impl Command {
     /// Does it, and says with which code to exit.
     pub(crate) fn run(&self, cx: &Context) -> Result<u8, CliError> {
         match self {
+            Self::Check(args) => command::check::run(cx, args),
             Self::Completions(args) => command::completions::run(cx, args),
             Self::Man(args) => command::man::run(cx, args),
             Self::ExitCodes(args) => command::exit_codes::run(cx, args),

@@ -1,5 +1,6 @@
 //! One file per command: its arguments and one function.
 
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod exit_codes;
 pub(crate) mod man;
