@@ -145,6 +145,12 @@ impl Env {
             .filter_map(|(name, value)| Some((name, value?)))
     }
 
+    /// How many links a look-up may have to go through.
+    #[cfg(test)]
+    pub(super) fn depth(&self) -> usize {
+        self.chain().count()
+    }
+
     /// The names of everything that can be seen, sorted.
     pub fn names(&self) -> impl Iterator<Item = &ArtifactName> {
         self.iter().map(|(name, _)| name)

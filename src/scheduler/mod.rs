@@ -22,3 +22,6 @@ pub use command::{Assignment, Branch, Command, Item, Policy};
 pub use env::Env;
 pub use error::IllegalEvent;
 pub use state::{Ended, Scheduler};
+
+#[cfg(test)]
+mod tests;
