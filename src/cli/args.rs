@@ -65,7 +65,10 @@ pub(crate) struct Global {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    New(command::new::NewArgs),
+    Build(command::build::BuildArgs),
     Check(command::check::CheckArgs),
+    Doctor(command::doctor::DoctorArgs),
     Completions(command::completions::CompletionsArgs),
     Man(command::man::ManArgs),
     #[command(hide = true)]
@@ -77,6 +80,9 @@ impl Command {
     pub(crate) fn run(&self, cx: &Context) -> Result<u8, CliError> {
         match self {
             Self::Check(args) => command::check::run(cx, args),
+            Self::New(args) => command::new::run(cx, args),
+            Self::Build(args) => command::build::run(cx, args),
+            Self::Doctor(args) => command::doctor::run(cx, args),
             Self::Completions(args) => command::completions::run(cx, args),
             Self::Man(args) => command::man::run(cx, args),
             Self::ExitCodes(args) => command::exit_codes::run(cx, args),

@@ -8,15 +8,8 @@ use std::error::Error;
 use serde_json::json;
 
 use super::exit;
-use crate::config::ConfigError;
-use crate::model::validate::Problems;
 use crate::report::clean;
 use crate::report::style::Style;
-use crate::sandbox::ModuleError;
-use crate::snapshot::BuildError;
-
-/// The most problems of a flow that an error lists.
-const MAX_PROBLEMS: usize = 5;
 
 /// What kind of error it is, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,94 +175,6 @@ fn chain(mut error: Option<&dyn Error>) -> Vec<String> {
 /// Safe for a terminal; further lines stand under the first.
 fn indented(text: &str) -> String {
     clean::block(text.trim_end()).replace('\n', "\n    ")
-}
-
-impl From<ConfigError> for CliError {
-    fn from(error: ConfigError) -> Self {
-        let kind = match &error {
-            ConfigError::Read { .. } => Kind::Unavailable,
-            ConfigError::Syntax { .. } | ConfigError::Unknown { .. } | ConfigError::Value { .. } => {
-                Kind::Usage
-            }
-        };
-        let hints = error.hints();
-        Self::from_error(kind, &error)
-            .with_hints(hints)
-            .hint("`wrun doctor` shows every setting and where it came from")
-    }
-}
-
-impl From<BuildError> for CliError {
-    fn from(error: BuildError) -> Self {
-        let kind = match &error {
-            BuildError::NoPath { .. } | BuildError::NoManifest { .. } | BuildError::NoFlow { .. } => {
-                Kind::NotFound
-            }
-            BuildError::NotAFlow { .. } | BuildError::SeveralFlows { .. } => Kind::Usage,
-            BuildError::NoCargo | BuildError::Spawn { .. } | BuildError::NoTarget { .. } => {
-                Kind::Unavailable
-            }
-            BuildError::NotCdylib { .. }
-            | BuildError::Metadata { .. }
-            | BuildError::MetadataForm { .. }
-            | BuildError::Cargo { .. }
-            | BuildError::NoModule { .. } => Kind::BuildFailed,
-        };
-        let hints = error.hints();
-        Self::from_error(kind, &error).with_hints(hints)
-    }
-}
-
-impl From<ModuleError> for CliError {
-    fn from(error: ModuleError) -> Self {
-        let kind = match &error {
-            ModuleError::NotWasm { .. }
-            | ModuleError::CoreModule
-            | ModuleError::WrongWorld { .. }
-            | ModuleError::Import { .. }
-            | ModuleError::TooLarge { .. }
-            | ModuleError::CompileFailed { .. }
-            | ModuleError::CompileTimeout
-            | ModuleError::DescribeFailed { .. } => Kind::InvalidFlow,
-            ModuleError::Machine { .. }
-            | ModuleError::Cache { .. }
-            | ModuleError::Read { .. }
-            | ModuleError::Cell(_) => Kind::Unavailable,
-            ModuleError::Damaged { .. } => Kind::Damaged,
-        };
-        let mut it = Self::from_error(kind, &error);
-        if let ModuleError::DescribeFailed { failure } = &error {
-            it.causes.extend(failure.causes.iter().cloned());
-            it.hints.extend(failure.hint.clone());
-        }
-        it.hint_if(module_hint(&error).map(str::to_owned))
-    }
-}
-
-fn module_hint(error: &ModuleError) -> Option<&'static str> {
-    match error {
-        ModuleError::NotWasm { .. } => Some("`wrun build` makes a module of a flow's directory"),
-        ModuleError::CoreModule => {
-            Some("build it with `--target wasm32-wasip2`, as `wrun build` does")
-        }
-        ModuleError::WrongWorld { .. } => {
-            Some("a flow exports `describe` and `run`: `#[flow]` of wrun-sdk does so")
-        }
-        ModuleError::Machine { .. } | ModuleError::Cell(_) => Some("`wrun doctor` checks the machine"),
-        ModuleError::Cache { .. } => {
-            Some("`code-cache` in `wrun.toml`, or `WRUN_CODE_CACHE`, names another directory")
-        }
-        _ => None,
-    }
-}
-
-impl From<Problems> for CliError {
-    fn from(problems: Problems) -> Self {
-        let many = crate::report::human::count(problems.count() as u64, "problem");
-        let mut it = Self::new(Kind::InvalidFlow, format!("the flow cannot run: it has {many}"));
-        it.causes = problems.iter().take(MAX_PROBLEMS).map(ToString::to_string).collect();
-        it.hint("`wrun check` shows them all")
-    }
 }
 
 impl From<clap::Error> for CliError {

@@ -12,6 +12,7 @@ mod context;
 pub mod error;
 pub mod exit;
 mod flow;
+mod explain;
 pub mod output;
 pub mod params;
 mod suggest;

@@ -2,6 +2,7 @@
 //!
 //! Uses nothing of this crate.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,14 +22,29 @@ impl Toolchain {
     /// looks at `rust-toolchain.toml`. A `build.rustc` in cargo's configuration is not looked at.
     pub fn of(dir: &Path) -> Self {
         Self {
-            version: ask(dir, &["-Vv"]).unwrap_or_default(),
-            sysroot: ask(dir, &["--print", "sysroot"]).unwrap_or_default().into(),
+            version: ask_rustc(dir, &["-Vv"]).unwrap_or_default(),
+            sysroot: ask_rustc(dir, &["--print", "sysroot"])
+                .unwrap_or_default()
+                .into(),
         }
     }
 
     /// The first line of the version: `rustc 1.95.0 (…)`.
     pub fn short(&self) -> &str {
         self.version.lines().next().unwrap_or("")
+    }
+
+    /// Whether the compiler is of version `least`, e.g. `1.95`, or later.
+    pub fn is_at_least(&self, least: &str) -> bool {
+        let numbers = |text: &str| -> Vec<u32> {
+            let plain = text.split(['-', ' ']).next().unwrap_or("");
+            plain
+                .split('.')
+                .map_while(|part| part.parse().ok())
+                .collect()
+        };
+        let own = self.short().strip_prefix("rustc ").unwrap_or("");
+        numbers(own) >= numbers(least)
     }
 
     /// Whether the standard library for `target` is installed.
@@ -49,9 +65,18 @@ impl Toolchain {
     }
 }
 
-fn ask(dir: &Path, question: &[&str]) -> Option<String> {
+/// What the cargo in `dir` says about itself, e.g. `cargo 1.95.0 (…)`; none when there is none.
+pub fn cargo_version(dir: &Path) -> Option<String> {
+    ask(dir, "cargo".as_ref(), &["--version"])
+}
+
+fn ask_rustc(dir: &Path, question: &[&str]) -> Option<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc)
+    ask(dir, &rustc, question)
+}
+
+fn ask(dir: &Path, program: &OsStr, question: &[&str]) -> Option<String> {
+    let output = Command::new(program)
         .args(question)
         .current_dir(dir)
         .stdin(Stdio::null())
@@ -60,4 +85,21 @@ fn ask(dir: &Path, question: &[&str]) -> Option<String> {
         .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        let of = |text: &str| Toolchain {
+            version: text.to_owned(),
+            ..Toolchain::default()
+        };
+        assert!(of("rustc 1.95.0 (abc 2026-01-01)\nhost: x").is_at_least("1.95"));
+        assert!(of("rustc 1.100.0-nightly (abc)").is_at_least("1.95"));
+        assert!(!of("rustc 1.94.2").is_at_least("1.95"));
+        assert!(!of("").is_at_least("1.95"));
+    }
 }

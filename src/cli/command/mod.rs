@@ -1,6 +1,9 @@
 //! One file per command: its arguments and one function.
 
 pub(crate) mod check;
+pub(crate) mod build;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod exit_codes;
 pub(crate) mod man;
+pub(crate) mod new;
