@@ -60,16 +60,14 @@ impl Context {
         Ok(Settings::load(directory, &flags, &Environment::of_process())?)
     }
 
-    /// Waits for `work` in a runtime of its own, on this thread.
+    /// A runtime that works on this thread, for what waits for files and processes.
     ///
     /// # Errors
-    /// When the system gives no runtime.
-    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| {
+    /// When the system gives none.
+    pub fn runtime(&self) -> Result<tokio::runtime::Runtime, CliError> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             CliError::new(Kind::Unavailable, "the system gives no event loop").caused_by(&error)
-        })?;
-        Ok(runtime.block_on(work))
+        })
     }
 
     /// The time of the machine.

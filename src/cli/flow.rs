@@ -58,11 +58,11 @@ impl FlowAt {
             CliError::new(Kind::Unavailable, "could not find the running program").caused_by(&error)
         })?;
         let modules = Modules::new(cx.settings()?.code_cache, launcher);
-        let definition = cx.block_on(async {
+        let definition = cx.runtime()?.block_on(async {
             let bytes = async || Ok(Bytes::from(bytes));
             let compiled = modules.prepare(&module, Profile::default(), bytes).await?;
             modules.describe(&compiled).await
-        })??;
+        })?;
         let graph = FlowGraph::new(&definition);
         Ok(Loaded { module, definition, graph })
     }

@@ -15,7 +15,10 @@ mod flow;
 mod explain;
 pub mod output;
 pub mod params;
+mod select;
+mod store;
 mod suggest;
+mod template;
 mod value;
 
 use std::process::ExitCode;
