@@ -301,3 +301,220 @@ fn a_damaged_stamp_is_no_stamp() {
     }
     assert!(stamps.warm(&world.root()).is_none());
 }
+
+/// `wrun` with a home and nothing of the surroundings but what cargo needs.
+fn wrun(world: &World) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::cargo_bin("wrun").unwrap();
+    for name in ["WRUN_DATASTORE", "WRUN_CODE_CACHE", "NO_COLOR", "RUSTFLAGS"] {
+        command.env_remove(name);
+    }
+    command
+        .env("XDG_CACHE_HOME", world.path("cache"))
+        .env("XDG_CONFIG_HOME", world.path("config"));
+    command
+        .env("CARGO_TERM_COLOR", "never")
+        .current_dir(world.root());
+    command
+}
+
+/// What a refused command says, with the world's own directory taken out.
+fn refusal(world: &World, arguments: &[&str], code: i32) -> String {
+    let output = wrun(world)
+        .args(arguments)
+        .assert()
+        .code(code)
+        .get_output()
+        .clone();
+    assert!(output.stdout.is_empty());
+    let text = String::from_utf8(output.stderr).unwrap();
+    text.replace(world.root().to_str().unwrap(), "<world>")
+}
+
+fn json(output: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(output).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(output)))
+}
+
+#[tokio::test]
+async fn a_new_flow_builds_and_its_code_comes_back() {
+    let world = World::new(&[]);
+    let said = wrun(&world).args(["new", "first-flow"]).assert().success();
+    insta::assert_snapshot!(String::from_utf8_lossy(&said.get_output().stderr), @r"
+    made the flow first-flow in first-flow; next:
+
+      cd first-flow
+      cargo test
+      wrun run
+    ");
+    // The versions that are on this machine already, so that nothing is downloaded.
+    fs::write(
+        world.path("first-flow/Cargo.lock"),
+        include_str!("../Cargo.lock"),
+    )
+    .unwrap();
+    let built = wrun(&world)
+        .args(["build", "first-flow/src", "--json"])
+        .assert()
+        .success();
+    let built = json(&built.get_output().stdout);
+    let module = world.path("first-flow/target/wasm32-wasip2/release/first_flow.wasm");
+    assert_eq!(built["module"].as_str(), module.to_str());
+    let bytes = fs::read(&module).unwrap();
+    let home = std::env::var("HOME").unwrap();
+    let leaked = |text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    assert!(
+        !leaked(&home) && !leaked(world.root().to_str().unwrap()),
+        "a directory is in the module"
+    );
+
+    let (package, built) = world.build("first-flow");
+    let url = wrun::datastore::DatastoreUrl::directory(world.path("first-flow/.wrun"));
+    let ds = Datastore::open_or_create(&url).await.unwrap();
+    let snapshot = collect(&ds, &package, &built).await;
+    ds.create_run(&"first-flow".parse().unwrap(), |run| header(run, &snapshot))
+        .await
+        .unwrap();
+    let at = |command: &mut assert_cmd::Command| {
+        command
+            .current_dir(world.path("first-flow/src"))
+            .assert()
+            .success()
+            .get_output()
+            .clone()
+    };
+    let listed = json(&at(wrun(&world).args(["code", "latest", "--json"])).stdout);
+    assert_eq!(
+        listed["snapshot"].as_str(),
+        Some(&*snapshot.digest.to_string())
+    );
+    assert_eq!(
+        listed["files"].as_array().unwrap().len(),
+        snapshot.manifest.files.len()
+    );
+    let text = String::from_utf8(at(wrun(&world).arg("code")).stdout).unwrap();
+    assert!(text.contains("wrun-sdk/macros/src/lib.rs"), "{text}");
+
+    let to = world.path("restored");
+    at(wrun(&world).args(["code", "--to", to.to_str().unwrap()]));
+    let (package, built) = build(&to);
+    assert_eq!(collect(&ds, &package, &built).await.module, snapshot.module);
+}
+
+fn header(run: wrun::model::id::RunId, snapshot: &Snapshot) -> wrun::model::header::RunHeader {
+    wrun::model::header::RunHeader {
+        run,
+        created_at: Default::default(),
+        parameters: Vec::new(),
+        snapshot: snapshot.digest,
+        module: snapshot.module,
+        seed: 0,
+        limits: Default::default(),
+        engine: snapshot.module,
+        origin: None,
+        user: "somebody".into(),
+        tags: Vec::new(),
+        wrun: "0.1.0".into(),
+    }
+}
+
+#[test]
+fn what_cannot_be_built_is_refused_with_what_to_do() {
+    let package = |name: &str| format!("[package]\nname = '{name}'\nedition = '2024'\n");
+    let flow = |name: &str| package(name) + "[lib]\ncrate-type = ['cdylib']\n";
+    let world = World::new(&[
+        ("plain/Cargo.toml", &package("plain")),
+        ("plain/src/lib.rs", ""),
+        (
+            "many/Cargo.toml",
+            "[workspace]\nmembers = ['a', 'b']\nresolver = '3'",
+        ),
+        ("many/a/Cargo.toml", &flow("a")),
+        ("many/a/src/lib.rs", ""),
+        ("many/b/Cargo.toml", &flow("b")),
+        ("many/b/src/lib.rs", ""),
+        ("wrong/Cargo.toml", "[package]\nname = 7"),
+        ("file.txt", ""),
+    ]);
+    let said = [
+        refusal(&world, &["build", "nowhere"], 4),
+        refusal(&world, &["build", "file.txt"], 2),
+        refusal(&world, &["build", "plain"], 3),
+        refusal(&world, &["build", "many"], 2),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"");
+    let wrong = refusal(&world, &["build", "wrong"], 3);
+    assert!(
+        wrong.starts_with("error: cargo cannot read `<world>/wrong/Cargo.toml`\n"),
+        "{wrong}"
+    );
+    assert!(wrong.contains("invalid type: integer `7`"), "{wrong}");
+}
+
+#[test]
+fn a_flow_that_does_not_compile_shows_the_words_of_the_compiler() {
+    let world = World::new(HOUSE);
+    world.write(
+        "flows/hello/src/more.rs",
+        "pub fn more() -> usize { \"text\" }",
+    );
+    let said = refusal(&world, &["build", "flows/hello"], 3);
+    assert!(said.contains("error[E0308]: mismatched types"), "{said}");
+    assert!(said.contains("flows/hello/src/more.rs:1:26"), "{said}");
+    let ours: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("does not build"))
+        .collect();
+    assert_eq!(
+        ours,
+        ["error: package `hello` does not build: `cargo` ended with exit status: 101"]
+    );
+}
+
+#[test]
+fn a_directory_that_is_in_use_is_left_alone() {
+    let world = World::new(&[("taken/file", "mine")]);
+    let said = refusal(&world, &["new", "taken"], 2);
+    insta::assert_snapshot!(said, @"");
+    assert_eq!(fs::read_dir(world.path("taken")).unwrap().count(), 1);
+}
+
+#[test]
+fn doctor_says_what_is_there_and_what_is_not() {
+    let world = World::new(&[
+        ("flow/Cargo.toml", "[package]\nname = 'flow'"),
+        ("flow/src/lib.rs", ""),
+    ]);
+    let good = wrun(&world)
+        .args(["doctor", "flow", "--json"])
+        .assert()
+        .success();
+    let good = json(&good.get_output().stdout);
+    assert_eq!(good["ok"].as_bool(), Some(true), "{good}");
+    let seed = good["settings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["key"] == "seed")
+        .unwrap();
+    assert_eq!(
+        (seed["value"].as_str(), seed["origin"].as_str()),
+        (Some("0"), Some("default"))
+    );
+
+    world.write("flow/wrun.toml", "datastore = '/proc/nowhere'\n");
+    let broken = wrun(&world)
+        .args(["doctor", "flow"])
+        .env("WRUN_SED", "1")
+        .assert()
+        .code(6);
+    let text = String::from_utf8(broken.get_output().stdout.clone()).unwrap();
+    assert!(
+        text.contains("hint: name another directory with `--datastore`"),
+        "{text}"
+    );
+    assert!(text.contains("`WRUN_SED` is no setting"), "{text}");
+    assert!(text.contains("flow/wrun.toml:1"), "{text}");
+}

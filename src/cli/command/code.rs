@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::cli::complete;
 use crate::cli::context::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::config::{Environment, Flags, Settings};
-use crate::datastore::{Datastore, DatastoreUrl, RunError};
+use crate::cli::select;
+use crate::datastore::Datastore;
 use crate::model::id::RunId;
-use crate::model::pathspec::{RunSelector, WhichRun};
+use crate::model::pathspec::PathSpec;
 use crate::report::clean;
 use crate::report::human;
 use crate::report::table::{Align, Cell, Table};
@@ -22,9 +23,9 @@ use crate::snapshot::{self, Manifest};
 /// module with the same compiler.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CodeArgs {
-    /// The run: `latest`, `wordcount/latest` or `wordcount/42`
-    #[arg(value_name = "RUN", default_value = "latest")]
-    run: RunSelector,
+    /// The run: `flow/number`, `flow` or `latest`
+    #[arg(value_name = "RUN", default_value = "latest", value_parser = select::path, add = complete::runs())]
+    run: PathSpec,
     /// Write module and sources to this directory, which must be empty or not there
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     to: Option<PathBuf>,
@@ -32,71 +33,17 @@ pub(crate) struct CodeArgs {
 
 /// Lists or writes the code of the run.
 pub(crate) fn run(cx: &Context, args: &CodeArgs) -> Result<u8, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| {
-        CliError::new(Kind::Unavailable, "the system gives no event loop").caused_by(&error)
-    })?;
+    let store = cx.store()?;
+    let id = select::run(&store, &args.run.run())?;
+    let digest = store.header(&id)?.snapshot;
+    let (ds, runtime) = store.parts();
     runtime.block_on(async {
-        let ds = open(cx).await?;
-        let id = select(&ds, &args.run).await?;
-        let run = ds
-            .run(&id)
-            .await
-            .map_err(|error| no_run(&args.run, &error))?;
-        let manifest = Manifest::load(&ds, &run.header().snapshot).await?;
+        let manifest = Manifest::load(ds, &digest).await?;
         match &args.to {
-            None => list(cx, &id, &run.header().snapshot.to_string(), &manifest),
-            Some(to) => write(cx, &ds, &id, &manifest, to).await,
+            None => list(cx, &id, &digest.to_string(), &manifest),
+            Some(to) => write(cx, ds, &id, &manifest, to).await,
         }
     })
-}
-
-async fn open(cx: &Context) -> Result<Datastore, CliError> {
-    let flags = Flags::default().with("datastore", cx.datastore_flag.as_ref());
-    let settings = Settings::load(&cx.directory, &flags, &Environment::of_process())?;
-    let url: DatastoreUrl = settings
-        .datastore
-        .parse()
-        .map_err(|error| CliError::from_error(Kind::Usage, &error))?;
-    Datastore::open(&url).await.map_err(|error| {
-        CliError::from_error(Kind::NotFound, &error)
-            .hint("`wrun run` makes a datastore beside the flow")
-            .hint("`wrun doctor` says which datastore is used, and why")
-    })
-}
-
-/// The run that is meant: the newest where no number is given.
-async fn select(ds: &Datastore, selector: &RunSelector) -> Result<RunId, CliError> {
-    let flow = match (&selector.flow, selector.run) {
-        (Some(flow), WhichRun::Number(number)) => {
-            return Ok(RunId {
-                flow: flow.clone(),
-                number,
-            });
-        }
-        (flow, _) => flow.as_ref(),
-    };
-    let failed = |error: &RunError| no_run(selector, error);
-    let latest = ds.latest(flow).await.map_err(|error| failed(&error))?;
-    let latest = latest.ok_or_else(|| {
-        CliError::new(Kind::NotFound, format!("there is no run `{selector}`"))
-            .hint("`wrun runs` lists the runs")
-    })?;
-    Ok(match selector.run {
-        WhichRun::Number(number) => RunId {
-            flow: latest.flow,
-            number,
-        },
-        WhichRun::Latest => latest,
-    })
-}
-
-fn no_run(selector: &RunSelector, error: &RunError) -> CliError {
-    CliError::new(Kind::NotFound, format!("run `{selector}` cannot be read"))
-        .caused_by(error)
-        .hint("`wrun runs` lists the runs")
 }
 
 /// Lists what is in the snapshot.
