@@ -116,6 +116,10 @@ impl World {
     }
 
     /// Waits until what was written is older than a tick of the file system's clock.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the clock of a file system cannot be set"
+    )]
     fn age(&self) {
         std::thread::sleep(Duration::from_millis(60));
     }
@@ -444,7 +448,25 @@ fn what_cannot_be_built_is_refused_with_what_to_do() {
         refusal(&world, &["build", "plain"], 3),
         refusal(&world, &["build", "many"], 2),
     ];
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    error: there is no `<world>/nowhere`
+      caused by: No such file or directory (os error 2)
+      hint: `wrun new my-flow` makes a flow that builds
+      hint: give the directory of a flow, or `--module FILE.wasm` for one that is built
+
+    error: `<world>/file.txt` is neither a flow's directory nor its `Cargo.toml`
+      hint: `wrun new my-flow` makes a flow that builds
+      hint: give the directory of a flow, or `--module FILE.wasm` for one that is built
+
+    error: package `plain` does not build a module: it is not a `cdylib`
+      hint: add these two lines to `<world>/plain/Cargo.toml`:
+        [lib]
+        crate-type = ["cdylib"]
+
+    error: `<world>/many/Cargo.toml` has several flows: `<world>/many/a`, `<world>/many/b`
+      hint: name one of them: `<world>/many/a`
+      hint: name one of them: `<world>/many/b`
+    "#);
     let wrong = refusal(&world, &["build", "wrong"], 3);
     assert!(
         wrong.starts_with("error: cargo cannot read `<world>/wrong/Cargo.toml`\n"),
@@ -477,7 +499,10 @@ fn a_flow_that_does_not_compile_shows_the_words_of_the_compiler() {
 fn a_directory_that_is_in_use_is_left_alone() {
     let world = World::new(&[("taken/file", "mine")]);
     let said = refusal(&world, &["new", "taken"], 2);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    error: `taken` exists and is not an empty directory
+      hint: choose another name, or another directory with `--dir`
+    ");
     assert_eq!(fs::read_dir(world.path("taken")).unwrap().count(), 1);
 }
 

@@ -263,7 +263,19 @@ mod tests {
             assert!(!to.exists(), "{path}");
             said += &format!("{}\n", error.to_string().escape_default());
         }
-        insta::assert_snapshot!(said, @"");
+        insta::assert_snapshot!(said, @r"
+        the snapshot names the file `/etc/passwd`, which is absolute
+        the snapshot names the file `../up`, which leads out of its directory
+        the snapshot names the file `a/../../up`, which leads out of its directory
+        the snapshot names the file `a//b`, which leads out of its directory
+        the snapshot names the file `./a`, which leads out of its directory
+        the snapshot names the file ``, which has no name, or one that is too long
+        the snapshot names the file `a\\b`, which has a character that leads elsewhere on some systems
+        the snapshot names the file `C:x`, which has a character that leads elsewhere on some systems
+        the snapshot names the file `a\u{0}b`, which has a character that leads elsewhere on some systems
+        the snapshot names the file `.git/hooks/x`, which would be taken for version control
+        the snapshot names the file `sub/.GIT/config`, which would be taken for version control
+        ");
     }
 
     #[tokio::test]
