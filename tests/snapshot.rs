@@ -1,5 +1,7 @@
 //! Code snapshots: sources come back and build to the same module, and unchanged code costs nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
