@@ -1,5 +1,7 @@
 //! The datastore from outside: what is stored comes back, damage is found, failures have names.
 
+#![allow(clippy::unwrap_used, reason = "a test may end at once")]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileExt, PermissionsExt};

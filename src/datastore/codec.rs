@@ -11,8 +11,10 @@ use zstd::bulk::{Compressor, Decompressor};
 /// The level at which bytes are packed unless told otherwise: the knee between speed and size.
 pub const DEFAULT_LEVEL: i32 = 1;
 
-/// How many bytes tell whether the rest will shrink.
+/// The most bytes that are packed to learn whether the rest will shrink.
 const PROBE: usize = 64 * 1024;
+/// The fewest; in between it is the 64th part, so that asking costs less than 2 %.
+const PROBE_MIN: usize = 16 * 1024;
 /// The largest block of a frame (RFC 8878, 3.1.1.2.4).
 const BLOCK: usize = 128 * 1024;
 /// The largest window that a reader accepts, as a power of two. Frames of ours need far less.
@@ -44,11 +46,9 @@ fn with_packer<T>(level: i32, work: impl FnOnce(&mut Compressor<'static>) -> io:
 
 /// Whether `plain` is worth packing: a probe from its middle shrinks by at least 3 %.
 pub(crate) fn shrinks(level: i32, plain: &[u8]) -> bool {
-    if plain.len() < 64 {
-        return true;
-    }
-    let start = (plain.len().saturating_sub(PROBE)) / 2;
-    let probe = &plain[start..plain.len().min(start + PROBE)];
+    let len = (plain.len() / 64).clamp(PROBE_MIN, PROBE).min(plain.len());
+    let start = (plain.len() - len) / 2;
+    let probe = &plain[start..start + len];
     let packed = with_packer(level, |packer| packer.compress(probe)).len();
     packed * 100 < probe.len() * 97
 }
@@ -59,12 +59,12 @@ pub(crate) fn pack(level: i32, plain: &[u8], out: &mut Vec<u8>) {
         return pack_raw(plain, out);
     }
     let start = out.len();
-    let bound = zstd::zstd_safe::compress_bound(plain.len());
-    out.resize(start + bound, 0);
-    let packed = with_packer(level, |packer| {
-        packer.compress_to_buffer(plain, &mut out[start..])
-    });
-    out.truncate(start + packed);
+    out.reserve(zstd::zstd_safe::compress_bound(plain.len()));
+    // Behind what is there, into memory that nobody has to clear first.
+    let mut rest = io::Cursor::new(std::mem::take(out));
+    rest.set_position(start as u64);
+    let packed = with_packer(level, |packer| packer.compress_to_buffer(plain, &mut rest));
+    *out = rest.into_inner();
     if packed * 100 >= plain.len() * 97 && plain.len() > PROBE {
         out.truncate(start);
         pack_raw(plain, out);

@@ -186,31 +186,30 @@ fn fits(mut input: Input<'_>, indent: usize) -> Result<bool, CborError> {
 /// Writes one item on one line.
 fn flat(input: &mut Input<'_>, out: &mut String) -> Result<(), CborError> {
     let head = input.head()?;
-    // Writing to a text cannot fail.
-    let _ = match head.major {
-        0 => write!(out, "{}", head.argument),
-        1 => write!(out, "{}", -1 - i128::from(head.argument)),
-        2 => Ok(bytes(input.string(head)?, out)),
-        3 => Ok(quoted(&String::from_utf8_lossy(input.string(head)?), out)),
-        4 | 5 => Ok(flat_container(input, head, out)?),
+    match head.major {
+        0 => out.push_str(&head.argument.to_string()),
+        1 => out.push_str(&(-1 - i128::from(head.argument)).to_string()),
+        2 => bytes(input.string(head)?, out),
+        3 => quoted(&String::from_utf8_lossy(input.string(head)?), out),
+        4 | 5 => flat_container(input, head, out)?,
         6 if is_big_number(head.argument) => {
             let content = input.head()?;
-            write!(out, "{}", big(head, input.string(content)?))
+            out.push_str(&big(head, input.string(content)?));
         }
         6 => {
             let _ = write!(out, "{}(", head.argument);
             flat(input, out)?;
-            write!(out, ")")
+            out.push(')');
         }
-        _ if matches!(head.info, 25..=27) => Ok(number(float(head), out)),
+        _ if matches!(head.info, 25..=27) => number(float(head), out),
         _ => match head.argument {
-            20 => write!(out, "false"),
-            21 => write!(out, "true"),
-            22 => write!(out, "null"),
-            23 => write!(out, "undefined"),
-            other => write!(out, "simple({other})"),
+            20 => out.push_str("false"),
+            21 => out.push_str("true"),
+            22 => out.push_str("null"),
+            23 => out.push_str("undefined"),
+            other => out.push_str(&format!("simple({other})")),
         },
-    };
+    }
     Ok(())
 }
 
