@@ -111,7 +111,9 @@ fn module_hint(error: &ModuleError) -> Option<&'static str> {
         ModuleError::WrongWorld { .. } => {
             Some("a flow exports `describe` and `run`: `#[flow]` of wrun-sdk does so")
         }
-        ModuleError::Machine { .. } | ModuleError::Cell(_) => Some("`wrun doctor` checks the machine"),
+        ModuleError::Machine { .. } | ModuleError::Cell(_) => {
+            Some("`wrun doctor` checks the machine")
+        }
         ModuleError::Cache { .. } => {
             Some("`code-cache` in `wrun.toml`, or `WRUN_CODE_CACHE`, names another directory")
         }
@@ -122,7 +124,10 @@ fn module_hint(error: &ModuleError) -> Option<&'static str> {
 impl From<Problems> for CliError {
     fn from(problems: Problems) -> Self {
         let many = crate::report::human::count(problems.count() as u64, "problem");
-        let mut it = Self::new(Kind::InvalidFlow, format!("the flow cannot run: it has {many}"));
+        let mut it = Self::new(
+            Kind::InvalidFlow,
+            format!("the flow cannot run: it has {many}"),
+        );
         for problem in problems.iter().take(MAX_PROBLEMS) {
             it = it.cause(problem.to_string());
         }
@@ -135,14 +140,20 @@ impl From<DatastoreError> for CliError {
         let (kind, hint) = match &error {
             DatastoreError::Missing { .. } => (
                 Kind::NotFound,
-                Some("`wrun run` in a flow's directory makes one; `--datastore URL` looks elsewhere"),
+                Some(
+                    "`wrun run` in a flow's directory makes one; `--datastore URL` looks elsewhere",
+                ),
             ),
-            DatastoreError::NotADatastore { .. } | DatastoreError::NotADirectory { .. } => {
-                (Kind::Usage, Some("`--datastore URL` or `WRUN_DATASTORE` names another"))
-            }
+            DatastoreError::NotADatastore { .. } | DatastoreError::NotADirectory { .. } => (
+                Kind::Usage,
+                Some("`--datastore URL` or `WRUN_DATASTORE` names another"),
+            ),
             DatastoreError::Newer { .. } | DatastoreError::Damaged { .. } => (Kind::Damaged, None),
             DatastoreError::Unsupported { .. } => (Kind::Unavailable, None),
-            DatastoreError::Store(_) => (Kind::Unavailable, Some("`wrun doctor` checks the datastore")),
+            DatastoreError::Store(_) => (
+                Kind::Unavailable,
+                Some("`wrun doctor` checks the datastore"),
+            ),
         };
         Self::from_error(kind, &error).hint_if(hint.map(str::to_owned))
     }
@@ -169,9 +180,9 @@ impl From<RunError> for CliError {
 impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
         let kind = match &error {
-            JournalError::Damaged { .. } | JournalError::Missing { .. } | JournalError::Newer { .. } => {
-                Kind::Damaged
-            }
+            JournalError::Damaged { .. }
+            | JournalError::Missing { .. }
+            | JournalError::Newer { .. } => Kind::Damaged,
             _ => Kind::Unavailable,
         };
         Self::from_error(kind, &error)
