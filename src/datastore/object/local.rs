@@ -309,6 +309,7 @@ impl Root {
 }
 
 /// How a file got its final name.
+#[derive(Debug)]
 enum Named {
     /// Its temporary name is gone.
     Moved,
