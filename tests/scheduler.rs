@@ -4,6 +4,11 @@
 //! tape of random bytes that picks which running task ends next, and how. What a task writes
 //! follows from its name alone, so that the order of completion can be seen to be no matter.
 
+// All of this is test code, also what is not itself a test.
+#![allow(clippy::unwrap_used)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -86,7 +91,7 @@ impl Grower {
             ty: "T".into(),
             optional: true,
         }];
-        if self.steps.len() % 3 == 0 {
+        if self.steps.len().is_multiple_of(3) {
             writes.push(Write {
                 name: "shared".into(),
                 ty: "T".into(),
@@ -674,4 +679,129 @@ fn rewire(step: &mut Step, target: String, how: u8) {
         }
         _ => {}
     }
+}
+
+/// Counts what the current thread has allocated and not given back.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+}
+
+fn held(change: isize) -> isize {
+    // A thread that is ending has nothing to count with any more.
+    HELD.try_with(|held| held.replace(held.get() + change) + change)
+        .unwrap_or(0)
+}
+
+fn signed(size: usize) -> isize {
+    isize::try_from(size).expect("no allocation has more bytes")
+}
+
+// Safety: everything is left to the system's allocator; only sizes are noted.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        held(signed(layout.size()));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        held(-signed(layout.size()));
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn a_foreach_of_100_000_elements_costs_little_for_each() {
+    const COUNT: u32 = 100_000;
+    let step = |name: &str, writes: &[&str], edge| Step {
+        name: name.into(),
+        writes: writes
+            .iter()
+            .map(|w| Write {
+                name: (*w).into(),
+                ty: "Vec<T>".into(),
+            })
+            .collect(),
+        join: name == "join",
+        edge,
+        ..Step::default()
+    };
+    let steps = vec![
+        step(
+            "start",
+            &["list"],
+            Edge::Foreach {
+                artifact: "list".into(),
+                next: "work".into(),
+            },
+        ),
+        step("work", &["y"], Edge::Next("join".into())),
+        step("join", &[], Edge::End),
+    ];
+    let definition = Definition {
+        name: "wide".into(),
+        steps,
+        ..Definition::default()
+    };
+    let graph = Arc::new(FlowGraph::new(&definition).unwrap());
+    let policy = Policy {
+        max_items: COUNT,
+        infrastructure_retries: 0,
+    };
+    let mut scheduler = Scheduler::new(graph.clone(), &[], policy);
+    let started = std::time::Instant::now();
+    scheduler.start();
+    let wrote = |name: &str, text: String| {
+        let value = Value::inline(MediaType::cbor(), Bytes::from(text.into_bytes()));
+        vec![Artifact {
+            name: name.parse().unwrap(),
+            value,
+        }]
+    };
+    let finished = |task: &str, record| Event::Finished {
+        task: task.parse().unwrap(),
+        attempt: 0,
+        record,
+    };
+    let list = record(Ok(Outcome::Items(COUNT)), wrote("list", "list".into()));
+    let before = held(0);
+    let commands = scheduler.apply(&finished("start/-", list)).unwrap();
+    assert_eq!(commands.len(), COUNT as usize);
+    drop(commands);
+    let running = (held(0) - before) / COUNT as isize;
+    let mut last = Vec::new();
+    for i in 0..COUNT {
+        // Backwards and in leaps: no order is a special one.
+        let i = (u64::from(i) * 48_271 % u64::from(COUNT)) as u32;
+        let event = finished(
+            &format!("work/{i}"),
+            record(Ok(Outcome::Done), wrote("y", format!("{i}"))),
+        );
+        last = scheduler.apply(&event).unwrap();
+    }
+    let ended = (held(0) - before) / COUNT as isize;
+    println!(
+        "{COUNT} elements: {:?}, bytes for each: {running} running, {ended} ended",
+        started.elapsed()
+    );
+    let [Command::Run(join)] = last.as_slice() else {
+        panic!("the join starts: {last:?}")
+    };
+    assert_eq!(join.branches.as_ref().unwrap().len(), COUNT as usize);
+    assert!(
+        running < 400 && ended < 400,
+        "bytes for each element: {running}, {ended}"
+    );
+    drop(last);
+    let done = record(Ok(Outcome::Done), Vec::new());
+    scheduler.apply(&finished("join/-", done)).unwrap();
+    let after = held(0) - before;
+    assert!(
+        after < 10_000,
+        "what a join brought together is forgotten: {after} bytes are held"
+    );
 }

@@ -5,7 +5,7 @@
 //! [`quiet`] writes only what went wrong. [`progress`] folds events into the counts that all of them
 //! show, [`narrate`] says what single events mean, [`summary`] is said at the end. [`style`],
 //! [`clean`], [`human`], [`table`], [`failure`], [`loglines`] and [`json`] are how anything is
-//! shown, in a run or later.
+//! shown, in a run or later. [`graph`] draws a flow.
 //!
 //! Uses `model`. Decides nothing, stores nothing, and writes only where it is told.
 
@@ -13,6 +13,7 @@ pub mod base64;
 pub mod check;
 pub mod clean;
 pub mod failure;
+pub mod graph;
 pub mod history;
 pub mod human;
 pub mod json;
