@@ -53,11 +53,13 @@
 //!     }
 //! }
 //!
+//! # fn main() {
 //! // Steps are tested like any other function.
 //! let start = wordcount::start(Text::new("a b\nc"), 1).unwrap();
 //! assert_eq!(start.shards, ["a b", "c"]);
 //! let counted = start.shards.into_iter().map(wordcount::count).collect::<Vec<_>>();
 //! assert_eq!(wordcount::total(Inputs::from(counted)).unwrap().words, 3);
+//! # }
 //! ```
 //!
 //! A package has one flow and is a `cdylib`; it is compiled by

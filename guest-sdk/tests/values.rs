@@ -149,3 +149,65 @@ fn conditions_say_what_does_not_hold() {
     assert_eq!(message(4), "4 is too large");
     assert!(check(3).is_ok());
 }
+
+mod one_at_a_time {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use serde::Deserializer;
+    use wrun_sdk::glue::{self, Flow, Host, Memory, Stored};
+
+    use super::*;
+
+    static READ: AtomicUsize = AtomicUsize::new(0);
+    static LIVE: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+
+    /// Counts how many of it there are.
+    #[derive(Serialize)]
+    pub struct Probe;
+
+    impl<'de> Deserialize<'de> for Probe {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            <()>::deserialize(from)?;
+            READ.fetch_add(1, SeqCst);
+            MOST.fetch_max(LIVE.fetch_add(1, SeqCst) + 1, SeqCst);
+            Ok(Self)
+        }
+    }
+
+    impl Drop for Probe {
+        fn drop(&mut self) {
+            LIVE.fetch_sub(1, SeqCst);
+        }
+    }
+
+    #[flow]
+    mod counting {
+        use super::*;
+
+        #[derive(Artifacts)]
+        pub struct Branch {
+            pub probe: Probe,
+        }
+
+        #[step(join)]
+        pub fn join(branches: Inputs<Branch>) -> Result<()> {
+            branches.iter().try_for_each(|branch| branch.map(drop))
+        }
+    }
+
+    #[test]
+    fn a_join_of_a_hundred_thousand_holds_one_branch_at_a_time() {
+        let probe = Stored { media_type: "application/cbor".to_owned(), bytes: vec![0xf6] };
+        let branch = BTreeMap::from([("probe".to_owned(), probe)]);
+        let branches = (0..100_000).map(|n| (format!("work/{n}"), branch.clone())).collect();
+        let host: Arc<dyn Host> = Arc::new(Memory::new().with_branches(branches));
+
+        let outcome = counting::__Flow::run("join", &host).unwrap();
+
+        assert!(matches!(outcome, glue::Outcome::Done));
+        assert_eq!((READ.load(SeqCst), LIVE.load(SeqCst), MOST.load(SeqCst)), (100_000, 0, 1));
+    }
+}

@@ -6,7 +6,7 @@ use crate::datastore::object::StoreError;
 use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
 use crate::model::validate::Problems;
 use crate::sandbox::ModuleError;
-use crate::snapshot::{BuildError, RestoreError, SnapshotError};
+use crate::snapshot::{BuildError, ManifestError, RestoreError, SnapshotError};
 
 /// The most problems of a flow that an error lists.
 const MAX_PROBLEMS: usize = 5;
@@ -45,6 +45,21 @@ fn error_kind(error: &SnapshotError) -> Kind {
     match error {
         SnapshotError::Gather(_) | SnapshotError::Reduce(_) => Kind::BuildFailed,
         SnapshotError::Module { .. } => Kind::NotFound,
+        SnapshotError::Store(_) => Kind::Unavailable,
+    }
+}
+
+impl From<ManifestError> for CliError {
+    fn from(error: ManifestError) -> Self {
+        let hint = match &error {
+            ManifestError::TooNew { .. } => {
+                "use the version of wrun that made the run, or a later one"
+            }
+            ManifestError::Form(_) | ManifestError::Read { .. } => {
+                "`wrun fsck` looks for what is missing or damaged"
+            }
+        };
+        Self::from_error(Kind::Damaged, &error).hint(hint)
     }
 }
 
@@ -57,6 +72,10 @@ impl From<RestoreError> for CliError {
             RestoreError::Refused { .. } | RestoreError::TooMuch => (
                 Kind::Damaged,
                 "nothing was written: whoever can write to the datastore may have changed the snapshot".to_owned(),
+            ),
+            RestoreError::Read { .. } => (
+                Kind::Damaged,
+                "`wrun fsck` looks for what is missing or damaged".to_owned(),
             ),
             RestoreError::Write { .. } => (Kind::Unavailable, "name another directory with `--to`".to_owned()),
         };

@@ -135,6 +135,11 @@ impl Context {
 }
 
 impl Store {
+    /// The datastore itself, and what waits for its answers.
+    pub(crate) fn parts(&self) -> (&Datastore, &Runtime) {
+        (&self.datastore, &self.runtime)
+    }
+
     /// Where it is, for messages.
     pub(crate) fn url(&self) -> String {
         self.datastore.place()

@@ -6,11 +6,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use tokio::task::{JoinError, JoinSet};
+
 use super::build::{self, Built};
 use super::gather::{self, Content, GatherError, Gathered};
 use super::locate::FlowPackage;
 use super::manifest::{File, LeftOut, Manifest, Module, Origin, VERSION};
 use super::reduce::{self, ReduceError};
+use crate::datastore::Datastore;
+use crate::datastore::object::StoreError;
 use crate::model::definition::Definition;
 use crate::model::digest::Digest;
 
@@ -58,6 +63,9 @@ pub enum SnapshotError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The snapshot cannot be stored.
+    #[error("could not store the snapshot of the code")]
+    Store(#[from] StoreError),
 }
 
 impl SnapshotError {
@@ -78,6 +86,57 @@ impl SnapshotError {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// How many blobs are written at a time: a disk takes several syncs in the time of one.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Stores module, sources and manifest, and returns what they are called.
+///
+/// Idempotent: the same code has the same digest, and what is there already is not written again.
+/// When this returns, everything is durable.
+///
+/// # Errors
+/// [`SnapshotError::Gather`] when a file cannot be kept; nothing was stored then.
+pub async fn collect(
+    ds: &Datastore,
+    source: Source<'_>,
+    definition: &Definition,
+) -> Result<Snapshot, SnapshotError> {
+    let Assembled {
+        manifest,
+        module,
+        contents,
+        seen,
+    } = assemble(source, definition)?;
+    let mut writing = JoinSet::new();
+    for bytes in contents.into_iter().chain([module]) {
+        if writing.len() >= SIDE_BY_SIDE {
+            finish(writing.join_next().await)?;
+        }
+        let ds = ds.clone();
+        writing.spawn(async move { ds.blobs().put(Bytes::from(bytes)).await });
+    }
+    while let Some(done) = writing.join_next().await {
+        finish(Some(done))?;
+    }
+    // Last, so that whoever finds the manifest finds everything it names.
+    let digest = ds.put_snapshot(&manifest.encode()).await?;
+    Ok(Snapshot {
+        digest,
+        module: manifest.module.digest,
+        manifest,
+        seen,
+    })
+}
+
+fn finish(done: Option<Result<Result<Digest, StoreError>, JoinError>>) -> Result<(), StoreError> {
+    match done {
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Some(Ok(stored)) => stored.map(|_| ()),
+        // Nothing aborts these tasks but the end of the runtime, which ends this one too.
+        Some(Err(_)) | None => Ok(()),
     }
 }
 

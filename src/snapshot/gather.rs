@@ -18,7 +18,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use super::locate::FlowPackage;
-use super::{HOME, config_files};
+use super::{HOME, MARKER, config_files};
 
 /// The largest file of a snapshot, in bytes.
 pub const MAX_FILE: u64 = 64 << 20;
@@ -228,6 +228,7 @@ fn is_foreign(entry: &ignore::DirEntry, target: &Path) -> bool {
     is_kept_apart(&entry.file_name().to_string_lossy())
         || entry.path() == target
         || entry.path().join("CACHEDIR.TAG").is_file()
+        || entry.path().join(MARKER).is_file()
         || entry.path().join("Cargo.toml").is_file()
 }
 

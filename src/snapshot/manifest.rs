@@ -3,10 +3,11 @@
 //! Stored as CBOR in the deterministic form of RFC 8949, so that the same code has the same digest
 //! whoever collects it. Nothing of time, machine or user is in it.
 //!
-//! Uses `model`.
+//! Uses `model` and `datastore`.
 
 use serde::{Deserialize, Serialize};
 
+use crate::datastore::{BlobError, Datastore, cbor};
 use crate::model::definition::Definition;
 use crate::model::digest::Digest;
 
@@ -83,7 +84,7 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// Why bytes are not a manifest.
+/// Why there is no manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// They were written by a wrun that knows more.
@@ -95,15 +96,24 @@ pub enum ManifestError {
     /// They are not a manifest at all.
     #[error("not the manifest of a snapshot: {0}")]
     Form(String),
+    /// They could not be read.
+    #[error("could not read the snapshot `{digest}`")]
+    Read {
+        /// The snapshot.
+        digest: Digest,
+        /// What the datastore said.
+        source: BlobError,
+    },
 }
 
 impl Manifest {
     /// The manifest as it is stored.
     pub fn encode(&self) -> Vec<u8> {
-        let value = ciborium::Value::serialized(self).expect("a manifest is made of plain values");
         let mut bytes = Vec::new();
-        ciborium::into_writer(&in_order(value), &mut bytes).expect("a vector takes all bytes");
-        bytes
+        ciborium::into_writer(self, &mut bytes).expect("a manifest is made of plain values");
+        cbor::normalise(&bytes)
+            .expect("ciborium writes well-formed values")
+            .into_owned()
     }
 
     /// The manifest that [`Manifest::encode`] wrote.
@@ -126,27 +136,21 @@ impl Manifest {
         ciborium::from_reader(bytes).map_err(form)
     }
 
+    /// The manifest of snapshot `digest`.
+    ///
+    /// # Errors
+    /// [`ManifestError::Read`] when it is not in the datastore or damaged there.
+    pub async fn load(ds: &Datastore, digest: &Digest) -> Result<Self, ManifestError> {
+        let read = |source| ManifestError::Read {
+            digest: *digest,
+            source,
+        };
+        Self::decode(&ds.get_snapshot(digest).await.map_err(read)?)
+    }
+
     /// The bytes of all source files together.
     pub fn size(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
-    }
-}
-
-/// The value with the keys of its maps in the order of their encoding, as RFC 8949 (4.2.1) asks.
-fn in_order(value: ciborium::Value) -> ciborium::Value {
-    use ciborium::Value;
-    match value {
-        Value::Array(items) => Value::Array(items.into_iter().map(in_order).collect()),
-        Value::Map(entries) => {
-            let mut entries: Vec<_> = entries.into_iter().map(|(k, v)| (k, in_order(v))).collect();
-            entries.sort_by_cached_key(|(key, _)| {
-                let mut bytes = Vec::new();
-                ciborium::into_writer(key, &mut bytes).expect("a vector takes all bytes");
-                bytes
-            });
-            Value::Map(entries)
-        }
-        other => other,
     }
 }
 

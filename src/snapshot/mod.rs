@@ -35,14 +35,16 @@ pub mod stamp;
 pub mod toolchain;
 
 pub use build::{BuildError, Built, Options, build};
-pub use collect::{Snapshot, SnapshotError, Source};
+pub use collect::{Snapshot, SnapshotError, Source, collect};
 pub use locate::{FlowPackage, locate};
-pub use manifest::Manifest;
-pub use restore::RestoreError;
-pub use stamp::{Warm, remember, warm};
+pub use manifest::{Manifest, ManifestError};
+pub use restore::{RestoreError, restore};
+pub use stamp::{Stamps, Warm, remember, warm};
 
 /// The target that flows are compiled to.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// The directory beside a workspace that holds its datastore and what builds leave behind.
-pub const HOME: &str = ".wrun";
+/// The directory beside a workspace that holds its datastore.
+const HOME: &str = ".wrun";
+/// The file that tells a datastore from any other directory.
+const MARKER: &str = "wrun-datastore";

@@ -11,7 +11,8 @@
 //! beginning of the build, by the clock of the file system itself. The run after an edit during a
 //! build asks cargo once more; nothing else is lost.
 //!
-//! Stamps lie in `.wrun/build` of the workspace. They may be deleted at any time.
+//! Stamps lie in `$XDG_CACHE_HOME/wrun/build`, because they are about places on this machine and about its
+//! compiler. They may be deleted at any time.
 //!
 //! Uses `model`; knows no datastore.
 
@@ -26,7 +27,7 @@ use super::build::Built;
 use super::collect::Snapshot;
 use super::gather::is_kept_apart;
 use super::locate::{self, FlowPackage};
-use super::{HOME, TARGET, config_files};
+use super::{TARGET, config_files};
 use crate::model::definition::Definition;
 use crate::model::digest::Digest;
 
@@ -65,12 +66,9 @@ impl Moment {
     ///
     /// The beginning of all time when nothing can be written there: then no stamp is written.
     pub(super) fn now(workspace: &Path) -> Self {
-        let touch = || {
-            let dir = prepare(workspace)?;
-            let file = tempfile::Builder::new().prefix(".began").tempfile_in(dir)?;
-            Ok::<_, std::io::Error>(Stat::of(&file.as_file().metadata()?).modified_ns)
-        };
-        Self(touch().unwrap_or(i128::MIN))
+        // A file without a name, where the system has such: no directory changes for it.
+        let touch = tempfile::tempfile_in(workspace).and_then(|file| file.metadata());
+        Self(touch.map_or(i128::MIN, |metadata| Stat::of(&metadata).modified_ns))
     }
 }
 
@@ -141,50 +139,86 @@ struct Stamp {
     datastore: String,
 }
 
-/// What is known of the flow at `path`, when nothing on which it depends has changed.
-///
-/// `path` is what [`locate`](locate::locate) takes. Only looks at files and starts nothing. The
-/// snapshot was stored in [`Warm::datastore`]: whether it is still there is for the caller to see.
+/// What is known of the flow at `path`, when nothing on which it depends has changed: see [`Stamps::warm`].
 pub fn warm(path: &Path) -> Option<Warm> {
-    let manifest = locate::find_manifest(path).ok()?;
-    let dir = manifest.parent()?;
-    let stamp = dir
-        .ancestors()
-        .find_map(|root| read(&stamp_file(root, dir)?))?;
-    if stamp.dir != dir || !stamp.holds() {
-        return None;
-    }
-    Some(Warm {
-        dir: stamp.dir,
-        workspace_root: stamp.workspace_root,
-        module: stamp.module,
-        module_digest: stamp.module_digest,
-        module_size: stamp.module_size,
-        definition: stamp.definition,
-        snapshot: stamp.snapshot,
-        datastore: stamp.datastore,
-    })
+    Stamps::of_user()?.warm(path)
 }
 
-/// Remembers that `package` was built and that its snapshot is in `datastore`.
-///
-/// Says whether it did. Nothing is remembered, and nothing is wrong, when a file changed since the
-/// build began or the stamp cannot be written: the next run asks cargo again.
+/// Remembers that `package` was built and that its snapshot is in `datastore`: see [`Stamps::remember`].
 pub fn remember(
     package: &FlowPackage,
     built: &Built,
     snapshot: &Snapshot,
     datastore: &str,
 ) -> bool {
-    let Some(stamp) = Stamp::of(package, built, snapshot, datastore) else {
-        return false;
-    };
-    let Some(file) = stamp_file(&package.workspace_root, &package.dir) else {
-        return false;
-    };
-    prepare(&package.workspace_root)
-        .and_then(|dir| write(&dir, &file, &stamp))
-        .is_ok()
+    Stamps::of_user().is_some_and(|stamps| stamps.remember(package, built, snapshot, datastore))
+}
+
+/// A directory of stamps.
+#[derive(Clone, Debug)]
+pub struct Stamps {
+    directory: PathBuf,
+}
+
+impl Stamps {
+    /// The user's: `$XDG_CACHE_HOME/wrun/build`, or `~/.cache/wrun/build`; none without a home.
+    pub fn of_user() -> Option<Self> {
+        let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || Some(std::env::home_dir()?.join(".cache"));
+        let cache = set.filter(|path| path.is_absolute()).or_else(home)?;
+        Some(Self::in_directory(&cache.join("wrun/build")))
+    }
+
+    /// Those in `directory`, which is made when something is remembered.
+    pub fn in_directory(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// What is known of the flow at `path`, when nothing on which it depends has changed.
+    ///
+    /// `path` is what [`locate`](locate::locate) takes. Only looks at files and starts nothing. The
+    /// snapshot was stored in [`Warm::datastore`]: whether it is still there is for the caller to see.
+    pub fn warm(&self, path: &Path) -> Option<Warm> {
+        let manifest = locate::find_manifest(path).ok()?;
+        let dir = manifest.parent()?;
+        let stamp = read(&self.file(dir))?;
+        if stamp.dir != dir || !stamp.holds() {
+            return None;
+        }
+        Some(Warm {
+            dir: stamp.dir,
+            workspace_root: stamp.workspace_root,
+            module: stamp.module,
+            module_digest: stamp.module_digest,
+            module_size: stamp.module_size,
+            definition: stamp.definition,
+            snapshot: stamp.snapshot,
+            datastore: stamp.datastore,
+        })
+    }
+
+    /// Remembers that `package` was built and that its snapshot is in `datastore`.
+    ///
+    /// Says whether it did. Nothing is remembered, and nothing is wrong, when a file changed since
+    /// the build began or the stamp cannot be written: the next run asks cargo again.
+    pub fn remember(
+        &self,
+        package: &FlowPackage,
+        built: &Built,
+        snapshot: &Snapshot,
+        datastore: &str,
+    ) -> bool {
+        let stamp = Stamp::of(package, built, snapshot, datastore);
+        stamp.is_some_and(|stamp| write(&self.file(&package.dir), &stamp).is_ok())
+    }
+
+    /// Where the stamp of the flow in `dir` lies.
+    fn file(&self, dir: &Path) -> PathBuf {
+        self.directory
+            .join(Digest::of(dir.as_os_str().as_encoded_bytes()).short())
+    }
 }
 
 impl Stamp {
@@ -305,20 +339,6 @@ fn environment() -> Digest {
     Digest::of(text.as_bytes())
 }
 
-/// Where the stamp of the flow in `dir` lies when the workspace is at `root`.
-fn stamp_file(root: &Path, dir: &Path) -> Option<PathBuf> {
-    let below = dir.strip_prefix(root).ok()?;
-    let name = Digest::of(below.as_os_str().as_encoded_bytes()).short();
-    Some(root.join(HOME).join("build").join(name))
-}
-
-/// Makes the directory of stamps.
-fn prepare(workspace: &Path) -> std::io::Result<PathBuf> {
-    let dir = workspace.join(HOME).join("build");
-    std::fs::create_dir_all(&dir)?;
-    Ok(dir)
-}
-
 fn read(file: &Path) -> Option<Stamp> {
     let bytes = std::fs::read(file).ok()?;
     let body = bytes.strip_prefix(MAGIC)?;
@@ -330,7 +350,9 @@ fn read(file: &Path) -> Option<Stamp> {
 }
 
 /// Writes the stamp in one piece: whoever reads it sees the old one or the new one.
-fn write(dir: &Path, file: &Path, stamp: &Stamp) -> std::io::Result<()> {
+fn write(file: &Path, stamp: &Stamp) -> std::io::Result<()> {
+    let dir = file.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(dir)?;
     let body = postcard::to_stdvec(stamp).map_err(std::io::Error::other)?;
     let mut new = tempfile::NamedTempFile::new_in(dir)?;
     new.write_all(MAGIC)?;
