@@ -139,11 +139,20 @@ fn what_is_no_flow_is_said_to_be_none() {
     let env = Env::empty();
     std::fs::write(env.path().join("notes.txt"), "not a module").unwrap();
     let text = env.wrun(&["check", "--module", "notes.txt"]);
-    assert!(text.code == 7 && text.err.contains("the module is not WebAssembly"), "{text}");
+    assert!(
+        text.code == 7 && text.err.contains("the module is not WebAssembly"),
+        "{text}"
+    );
     let missing = env.wrun(&["check", "--module", "none.wasm"]);
-    assert!(missing.code == 4 && missing.err.contains("could not read the module"), "{missing}");
+    assert!(
+        missing.code == 4 && missing.err.contains("could not read the module"),
+        "{missing}"
+    );
     let nowhere = env.wrun(&["check", "nowhere"]);
-    assert!(nowhere.code == 4 && nowhere.err.contains("`wrun new my-flow`"), "{nowhere}");
+    assert!(
+        nowhere.code == 4 && nowhere.err.contains("`wrun new my-flow`"),
+        "{nowhere}"
+    );
 }
 
 #[test]
