@@ -33,12 +33,16 @@ pub fn flows() -> ArgValueCompleter {
 
 /// Completes the name of a run.
 pub fn runs() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| offer(typed, |store, text| within(store, text, Depth::Run)))
+    ArgValueCompleter::new(|typed: &OsStr| {
+        offer(typed, |store, text| within(store, text, Depth::Run))
+    })
 }
 
 /// Completes the name of a run, a step or a task.
 pub fn tasks() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| offer(typed, |store, text| within(store, text, Depth::Task)))
+    ArgValueCompleter::new(|typed: &OsStr| {
+        offer(typed, |store, text| within(store, text, Depth::Task))
+    })
 }
 
 /// Completes the name of an artifact.
@@ -55,7 +59,9 @@ fn offer(
     typed: &OsStr,
     names: impl Fn(&Store, &str) -> Option<Vec<Offer>>,
 ) -> Vec<CompletionCandidate> {
-    let Some(text) = typed.to_str() else { return Vec::new() };
+    let Some(text) = typed.to_str() else {
+        return Vec::new();
+    };
     let store = Context::for_completion().and_then(|cx| cx.store());
     let Ok(store) = store else { return Vec::new() };
     let offers = names(&store, text).unwrap_or_default();
@@ -65,14 +71,21 @@ fn offer(
         .enumerate()
         .map(|(order, (name, about))| {
             let help = (!about.is_empty()).then(|| about.into());
-            CompletionCandidate::new(name).help(help).display_order(Some(order))
+            CompletionCandidate::new(name)
+                .help(help)
+                .display_order(Some(order))
         })
         .collect()
 }
 
 fn flow_names(store: &Store, ending: &str) -> Option<Vec<Offer>> {
     let flows = store.flows().ok()?;
-    Some(flows.iter().map(|flow| (format!("{flow}{ending}"), String::new())).collect())
+    Some(
+        flows
+            .iter()
+            .map(|flow| (format!("{flow}{ending}"), String::new()))
+            .collect(),
+    )
 }
 
 /// What could stand where `text` ends.
@@ -111,7 +124,9 @@ fn runs_of(store: &Store, flow: &str) -> Option<Vec<Offer>> {
     let flow = flow.parse().ok()?;
     let mut offers = vec![(format!("{flow}/latest"), "the newest run".to_owned())];
     for run in store.runs(&flow, MAX_RUNS).ok()? {
-        let about = store.header(&run).map(|header| human::time(header.created_at));
+        let about = store
+            .header(&run)
+            .map(|header| human::time(header.created_at));
         offers.push((run.to_string(), about.unwrap_or_default()));
     }
     Some(offers)
@@ -124,7 +139,11 @@ fn run_of(store: &Store, parts: &[&str]) -> Option<RunId> {
 
 fn steps_of(history: &History, before: &str) -> Vec<Offer> {
     let offer = |tasks: u64| human::count(tasks, "task");
-    history.steps().into_iter().map(|(step, sums)| (format!("{before}/{step}"), offer(sums.tasks))).collect()
+    history
+        .steps()
+        .into_iter()
+        .map(|(step, sums)| (format!("{before}/{step}"), offer(sums.tasks)))
+        .collect()
 }
 
 fn tasks_of(history: &History, before: &str, step: &str, depth: Depth) -> Option<Vec<Offer>> {
@@ -132,7 +151,10 @@ fn tasks_of(history: &History, before: &str, step: &str, depth: Depth) -> Option
     let ending = if depth == Depth::Artifact { "/" } else { "" };
     let offer = |(place, facts): (_, &crate::report::history::TaskFacts)| {
         let place: &crate::model::id::Place = place;
-        (format!("{before}/{place}{ending}"), facts.state.word().to_owned())
+        (
+            format!("{before}/{place}{ending}"),
+            facts.state.word().to_owned(),
+        )
     };
     Some(tasks.iter().take(MAX_TASKS).map(offer).collect())
 }
@@ -153,7 +175,11 @@ fn artifacts_of(
     let task = super::select::task(run, history, &step, place.as_ref()).ok()?;
     let record = super::select::last_record(events, &task)?;
     let offer = |artifact: &crate::model::artifact::Artifact| {
-        let about = format!("{}, {}", artifact.value.media, human::bytes(artifact.value.size));
+        let about = format!(
+            "{}, {}",
+            artifact.value.media,
+            human::bytes(artifact.value.size)
+        );
         (format!("{before}/{}", artifact.name), about)
     };
     Some(record.artifacts.iter().map(offer).collect())

@@ -39,8 +39,15 @@ impl Context {
 
     /// A context for completing values: no flags, and nobody to talk to.
     pub fn for_completion() -> Result<Self, CliError> {
-        let datastore = std::env::var("WRUN_DATASTORE").ok().filter(|it| !it.is_empty());
-        Self::new(&Global { datastore, color: Color::Never, json: false, quiet: true })
+        let datastore = std::env::var("WRUN_DATASTORE")
+            .ok()
+            .filter(|it| !it.is_empty());
+        Self::new(&Global {
+            datastore,
+            color: Color::Never,
+            json: false,
+            quiet: true,
+        })
     }
 
     /// The settings for the directory in which the command was started.
@@ -57,7 +64,11 @@ impl Context {
     /// When a file, a variable or a flag is wrong.
     pub fn settings_at(&self, directory: &Path) -> Result<Settings, CliError> {
         let flags = Flags::default().with("datastore", self.datastore_flag.as_ref());
-        Ok(Settings::load(directory, &flags, &Environment::of_process())?)
+        Ok(Settings::load(
+            directory,
+            &flags,
+            &Environment::of_process(),
+        )?)
     }
 
     /// A runtime that works on this thread, for what waits for files and processes.
@@ -65,9 +76,12 @@ impl Context {
     /// # Errors
     /// When the system gives none.
     pub fn runtime(&self) -> Result<tokio::runtime::Runtime, CliError> {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-            CliError::new(Kind::Unavailable, "the system gives no event loop").caused_by(&error)
-        })
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                CliError::new(Kind::Unavailable, "the system gives no event loop").caused_by(&error)
+            })
     }
 
     /// The time of the machine.

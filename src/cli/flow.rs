@@ -26,11 +26,6 @@ pub(crate) struct FlowAt {
 }
 
 impl FlowAt {
-    /// The flow of a directory.
-    pub(crate) fn path(path: &Path) -> Self {
-        Self { path: Some(path.to_owned()), module: None }
-    }
-
     /// The module's file: the one named, or the one that cargo builds.
     fn module(&self, cx: &Context) -> Result<PathBuf, CliError> {
         if let Some(module) = &self.module {
@@ -38,7 +33,9 @@ impl FlowAt {
         }
         let path = self.path.as_deref().unwrap_or(Path::new("."));
         let package = snapshot::locate(&cx.directory.join(path))?;
-        let options = snapshot::Options { quiet: cx.out.is_quiet() };
+        let options = snapshot::Options {
+            quiet: cx.out.is_quiet(),
+        };
         Ok(snapshot::build(&package, options)?.module)
     }
 
@@ -50,8 +47,11 @@ impl FlowAt {
                 std::io::ErrorKind::NotFound => Kind::NotFound,
                 _ => Kind::Unavailable,
             };
-            CliError::new(kind, format!("could not read the module `{}`", path.display()))
-                .caused_by(&error)
+            CliError::new(
+                kind,
+                format!("could not read the module `{}`", path.display()),
+            )
+            .caused_by(&error)
         })?;
         let module = Digest::of(&bytes);
         let launcher = Launcher::current().map_err(|error| {
@@ -64,7 +64,11 @@ impl FlowAt {
             modules.describe(&compiled).await
         })?;
         let graph = FlowGraph::new(&definition);
-        Ok(Loaded { module, definition, graph })
+        Ok(Loaded {
+            module,
+            definition,
+            graph,
+        })
     }
 }
 

@@ -11,8 +11,8 @@ mod complete;
 mod context;
 pub mod error;
 pub mod exit;
-mod flow;
 mod explain;
+mod flow;
 pub mod output;
 pub mod params;
 mod select;
@@ -35,7 +35,10 @@ use output::{Color, Output};
 /// Runs the command line and says how it went.
 pub fn main() -> ExitCode {
     // Before all else: a cell is started for every worker of a run, and parses nothing.
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == "cell") {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|verb| verb == "cell")
+    {
         return crate::sandbox::cell_main();
     }
     clap_complete::CompleteEnv::with_factory(args::tree).complete();

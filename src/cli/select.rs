@@ -43,9 +43,11 @@ fn numbered(store: &Store, flow: FlowName, number: u64) -> Result<RunId, CliErro
     }
     match store.latest(Some(&run.flow))? {
         None => Err(no_flow(store, &run.flow)?),
-        Some(latest) => Err(CliError::new(Kind::NotFound, format!("run `{run}` does not exist"))
-            .cause(format!("the newest run of the flow is `{latest}`"))
-            .hint(format!("`wrun runs {}` lists them", run.flow))),
+        Some(latest) => Err(
+            CliError::new(Kind::NotFound, format!("run `{run}` does not exist"))
+                .cause(format!("the newest run of the flow is `{latest}`"))
+                .hint(format!("`wrun runs {}` lists them", run.flow)),
+        ),
     }
 }
 
@@ -55,7 +57,10 @@ fn only_flow(store: &Store, number: u64) -> Result<FlowName, CliError> {
         [] => Err(no_runs(store)),
         [flow] => Ok(flow.clone()),
         [first, ..] => Err(CliError::usage(format!("run `{number}` of which flow?"))
-            .cause(format!("there are {}", suggest::list(flows.iter().map(FlowName::as_str))))
+            .cause(format!(
+                "there are {}",
+                suggest::list(flows.iter().map(FlowName::as_str))
+            ))
             .hint(format!("name it, as in `{first}/{number}`"))),
     }
 }
@@ -66,16 +71,21 @@ fn no_flow(store: &Store, flow: &FlowName) -> Result<CliError, CliError> {
         return Ok(no_runs(store));
     }
     let names = || flows.iter().map(FlowName::as_str);
-    Ok(CliError::new(Kind::NotFound, format!("flow `{flow}` has no runs"))
-        .cause(format!("there are runs of {}", suggest::list(names())))
-        .hint_if(suggest::did_you_mean(flow.as_str(), names())))
+    Ok(
+        CliError::new(Kind::NotFound, format!("flow `{flow}` has no runs"))
+            .cause(format!("there are runs of {}", suggest::list(names())))
+            .hint_if(suggest::did_you_mean(flow.as_str(), names())),
+    )
 }
 
 /// The error for a datastore without runs.
 pub fn no_runs(store: &Store) -> CliError {
-    CliError::new(Kind::NotFound, format!("there are no runs in `{}`", store.url()))
-        .hint("`wrun run` in a flow's directory makes one")
-        .hint("`--datastore URL` looks elsewhere")
+    CliError::new(
+        Kind::NotFound,
+        format!("there are no runs in `{}`", store.url()),
+    )
+    .hint("`wrun run` in a flow's directory makes one")
+    .hint("`--datastore URL` looks elsewhere")
 }
 
 /// Checks that the run has the step.
@@ -99,9 +109,16 @@ pub fn task(
     place: Option<&Place>,
 ) -> Result<TaskId, CliError> {
     check_step(run, history, step)?;
-    let tasks = history.tasks(step).into_iter().flatten().map(|(place, _)| place);
+    let tasks = history
+        .tasks(step)
+        .into_iter()
+        .flatten()
+        .map(|(place, _)| place);
     let places: Vec<&Place> = tasks.collect();
-    let id = |place: &Place| TaskId { step: step.clone(), place: place.clone() };
+    let id = |place: &Place| TaskId {
+        step: step.clone(),
+        place: place.clone(),
+    };
     let listed = || {
         let texts: Vec<_> = places.iter().map(ToString::to_string).collect();
         format!("it has {}", suggest::list(texts.iter().map(String::as_str)))
@@ -119,7 +136,10 @@ pub fn task(
                 .cause(listed())
                 .hint(format!("name one of them, as in `{run}/{step}/{first}`")))
         }
-        (None, []) => Err(CliError::new(Kind::NotFound, format!("step `{step}` has no tasks"))),
+        (None, []) => Err(CliError::new(
+            Kind::NotFound,
+            format!("step `{step}` has no tasks"),
+        )),
     }
 }
 
@@ -128,8 +148,12 @@ pub fn last_record(events: &[Event], task: &TaskId) -> Option<Record> {
     let mut last = None;
     for event in events {
         match event {
-            Event::Finished { task: of, record, .. } if of == task => last = Some((**record).clone()),
-            Event::Caught { task: of, artifact, .. } if of == task => {
+            Event::Finished {
+                task: of, record, ..
+            } if of == task => last = Some((**record).clone()),
+            Event::Caught {
+                task: of, artifact, ..
+            } if of == task => {
                 if let Some(record) = &mut last {
                     record.artifacts.push(artifact.clone());
                 }

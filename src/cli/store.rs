@@ -60,7 +60,11 @@ impl RunState {
 
     /// The state in a word, for people: that a run was interrupted is a guess.
     pub(crate) fn word(self) -> &'static str {
-        if self == Self::Interrupted { "interrupted?" } else { self.name() }
+        if self == Self::Interrupted {
+            "interrupted?"
+        } else {
+            self.name()
+        }
     }
 
     /// The word, painted.
@@ -122,7 +126,11 @@ impl Context {
         })?;
         let runtime = self.runtime()?;
         let datastore = runtime.block_on(Datastore::open(&url))?;
-        Ok(Store { datastore, runtime, runs: RefCell::default() })
+        Ok(Store {
+            datastore,
+            runtime,
+            runs: RefCell::default(),
+        })
     }
 }
 
@@ -270,9 +278,14 @@ impl Store {
     ) -> Result<(), CliError> {
         if value.at != ValueAt::Blob {
             let bytes = self.load(value)?;
-            return out.write_all(&bytes).and_then(|()| out.flush()).map_err(|e| failed(&e));
+            return out
+                .write_all(&bytes)
+                .and_then(|()| out.flush())
+                .map_err(|e| failed(&e));
         }
-        let reader = self.runtime.block_on(self.datastore.blobs().open(&value.digest))?;
+        let reader = self
+            .runtime
+            .block_on(self.datastore.blobs().open(&value.digest))?;
         let mut at = 0;
         while at < reader.len() {
             let piece = self.runtime.block_on(reader.read_at(at, PIECE))?;
@@ -285,7 +298,11 @@ impl Store {
     /// A value on one line; its kind and size when it is too large for that.
     pub(crate) fn preview(&self, value: &Value, width: usize) -> Result<String, CliError> {
         if value.size > MAX_PREVIEW {
-            return Ok(format!("{} of {}", human::bytes(value.size), value::essence(&value.media)));
+            return Ok(format!(
+                "{} of {}",
+                human::bytes(value.size),
+                value::essence(&value.media)
+            ));
         }
         let bytes = self.load(value)?;
         Ok(value::preview(&value.media, &bytes, width))

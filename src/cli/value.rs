@@ -38,7 +38,9 @@ pub fn extension(media: &MediaType) -> &'static str {
 /// The value for a person, over as many lines as it takes; none when it is not for reading.
 pub fn text(media: &MediaType, bytes: &[u8]) -> Option<String> {
     if media.is_cbor() {
-        return cbor::to_text(bytes).ok().map(|text| clean::block(&text).into_owned());
+        return cbor::to_text(bytes)
+            .ok()
+            .map(|text| clean::block(&text).into_owned());
     }
     let text = std::str::from_utf8(bytes).ok().filter(|_| is_text(media))?;
     Some(clean::block(text).into_owned())

@@ -53,8 +53,12 @@ pub fn summary(graph: &FlowGraph, style: &Style) -> String {
 }
 
 fn counts(graph: &FlowGraph) -> String {
-    let mut artifacts: Vec<_> =
-        graph.steps().iter().flat_map(|step| &step.writes).map(|write| &write.name).collect();
+    let mut artifacts: Vec<_> = graph
+        .steps()
+        .iter()
+        .flat_map(|step| &step.writes)
+        .map(|write| &write.name)
+        .collect();
     artifacts.sort();
     artifacts.dedup();
     format!(
@@ -66,10 +70,17 @@ fn counts(graph: &FlowGraph) -> String {
 }
 
 fn parameters(graph: &FlowGraph, style: &Style) -> String {
-    let mut table =
-        Table::new(&[("parameter", Align::Left), ("type", Align::Left), ("about", Align::Left)]);
+    let mut table = Table::new(&[
+        ("parameter", Align::Left),
+        ("type", Align::Left),
+        ("about", Align::Left),
+    ]);
     for param in graph.parameters() {
-        let need = if param.default.is_none() && !param.many { "required; " } else { "" };
+        let need = if param.default.is_none() && !param.many {
+            "required; "
+        } else {
+            ""
+        };
         let about = param.docs.lines().next().unwrap_or_default();
         table.row([
             Cell::painted(param.name.as_str(), style.name(&param.name)),
@@ -100,16 +111,27 @@ fn steps(graph: &FlowGraph, style: &Style) -> String {
 
 fn reads(step: &StepNode) -> Vec<&str> {
     let item = step.item.as_ref().map(|_| "(item)");
-    let declared = step.reads.iter().chain(&step.inputs).map(|read| read.name.as_str());
+    let declared = step
+        .reads
+        .iter()
+        .chain(&step.inputs)
+        .map(|read| read.name.as_str());
     item.into_iter().chain(declared).collect()
 }
 
 fn writes(step: &StepNode) -> Vec<&str> {
-    step.writes.iter().map(|write| write.name.as_str()).collect()
+    step.writes
+        .iter()
+        .map(|write| write.name.as_str())
+        .collect()
 }
 
 fn names(names: &[&str]) -> String {
-    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "-".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// What follows a step, in words.
@@ -120,16 +142,38 @@ fn then(graph: &FlowGraph, step: &StepNode) -> String {
         EdgeIx::Next(next) => name(next),
         EdgeIx::Split { branches, join } => {
             let branches: Vec<_> = branches.iter().map(name).collect();
-            format!("{} side by side, joined by {}", branches.join(", "), name(join))
+            format!(
+                "{} side by side, joined by {}",
+                branches.join(", "),
+                name(join)
+            )
         }
-        EdgeIx::Foreach { artifact, next, join } => {
-            format!("{} for each of {artifact}, joined by {}", name(next), name(join))
+        EdgeIx::Foreach {
+            artifact,
+            next,
+            join,
+        } => {
+            format!(
+                "{} for each of {artifact}, joined by {}",
+                name(next),
+                name(join)
+            )
         }
-        EdgeIx::Switch { artifact, cases, max_turns } => {
-            let cases: Vec<_> =
-                cases.iter().map(|(case, next)| format!("{case}: {}", name(next))).collect();
+        EdgeIx::Switch {
+            artifact,
+            cases,
+            max_turns,
+        } => {
+            let cases: Vec<_> = cases
+                .iter()
+                .map(|(case, next)| format!("{case}: {}", name(next)))
+                .collect();
             let turns = max_turns.map(|turns| format!(" (at most {turns} turns)"));
-            format!("by {artifact}: {}{}", cases.join(", "), turns.unwrap_or_default())
+            format!(
+                "by {artifact}: {}{}",
+                cases.join(", "),
+                turns.unwrap_or_default()
+            )
         }
     }
 }
@@ -141,8 +185,18 @@ pub fn summary_json(graph: &FlowGraph) -> Json {
         ("ok", true.into()),
         ("docs", graph.docs().into()),
         ("sdk", graph.sdk().into()),
-        ("parameters", graph.parameters().iter().map(parameter_json).collect()),
-        ("steps", graph.steps().iter().map(|step| step_json(graph, step)).collect()),
+        (
+            "parameters",
+            graph.parameters().iter().map(parameter_json).collect(),
+        ),
+        (
+            "steps",
+            graph
+                .steps()
+                .iter()
+                .map(|step| step_json(graph, step))
+                .collect(),
+        ),
     ];
     shape::object(members).into()
 }
@@ -161,7 +215,12 @@ fn parameter_json(param: &crate::model::graph::Param) -> Json {
 }
 
 fn step_json(graph: &FlowGraph, step: &StepNode) -> Json {
-    let next: Vec<_> = step.edge.targets().iter().map(|ix| &graph.step(*ix).name).collect();
+    let next: Vec<_> = step
+        .edge
+        .targets()
+        .iter()
+        .map(|ix| &graph.step(*ix).name)
+        .collect();
     let kind = match &step.edge {
         EdgeIx::End => "end",
         EdgeIx::Next(_) => "next",
@@ -189,20 +248,38 @@ mod tests {
     use crate::model::definition::{Definition, Edge, Read, Step, Write};
 
     fn definition() -> Definition {
-        let shards = || Write { name: "shards".into(), ty: "Vec<u32>".into() };
-        let each = Edge::Foreach { artifact: "shards".into(), next: "count".into() };
-        let start = Step { name: "start".into(), writes: vec![shards()], edge: each, ..Step::default() };
+        let shards = || Write {
+            name: "shards".into(),
+            ty: "Vec<u32>".into(),
+        };
+        let each = Edge::Foreach {
+            artifact: "shards".into(),
+            next: "count".into(),
+        };
+        let start = Step {
+            name: "start".into(),
+            writes: vec![shards()],
+            edge: each,
+            ..Step::default()
+        };
         let count = Step {
             name: "count".into(),
             item: Some("u32".into()),
-            writes: vec![Write { name: "counts".into(), ty: "u64".into() }],
+            writes: vec![Write {
+                name: "counts".into(),
+                ty: "u64".into(),
+            }],
             edge: Edge::Next("total".into()),
             ..Step::default()
         };
         let total = Step {
             name: "total".into(),
             join: true,
-            inputs: vec![Read { name: "counts".into(), ty: "u64".into(), optional: false }],
+            inputs: vec![Read {
+                name: "counts".into(),
+                ty: "u64".into(),
+                optional: false,
+            }],
             edge: Edge::End,
             ..Step::default()
         };
@@ -227,13 +304,19 @@ mod tests {
         total  counts  -       end of the flow
         ");
         let json = summary_json(&graph);
-        assert_eq!((&json["ok"], &json["steps"][0]["edge"]), (&Json::from(true), &"foreach".into()));
+        assert_eq!(
+            (&json["ok"], &json["steps"][0]["edge"]),
+            (&Json::from(true), &"foreach".into())
+        );
     }
 
     #[test]
     fn all_problems_are_listed_with_what_to_do() {
         let mut wrong = definition();
-        wrong.steps[0].edge = Edge::Foreach { artifact: "shard".into(), next: "cuont".into() };
+        wrong.steps[0].edge = Edge::Foreach {
+            artifact: "shard".into(),
+            next: "cuont".into(),
+        };
         wrong.steps[2].edge = Edge::Next("\u{1b}[2J".into());
         let found = FlowGraph::new(&wrong).unwrap_err();
         insta::assert_snapshot!(problems("wordcount", &found, &Style::plain()), @r#"

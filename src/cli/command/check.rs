@@ -23,9 +23,11 @@ pub(crate) fn run(cx: &Context, args: &CheckArgs) -> Result<u8, CliError> {
     let loaded = args.flow.load(cx)?;
     let name = &loaded.definition.name;
     let (text, mut json, code) = match &loaded.graph {
-        Ok(graph) => {
-            (check::summary(graph, &cx.out.style), check::summary_json(graph), exit::OK)
-        }
+        Ok(graph) => (
+            check::summary(graph, &cx.out.style),
+            check::summary_json(graph),
+            exit::OK,
+        ),
         Err(found) => (
             check::problems(name, found, &cx.out.style),
             check::problems_json(name, found),

@@ -53,7 +53,11 @@ pub(crate) fn run(cx: &Context, args: &GetArgs) -> Result<u8, CliError> {
     let found = find::find(&store, &args.target)?;
     if let Some(path) = &args.output {
         write_file(&store, &found, path)?;
-        cx.out.say(&format!("wrote {} to `{}`", human::bytes(found.value.size), path.display()));
+        cx.out.say(&format!(
+            "wrote {} to `{}`",
+            human::bytes(found.value.size),
+            path.display()
+        ));
         return open_if(args, path);
     }
     if cx.out.json {
@@ -77,8 +81,10 @@ fn check_size(found: &Found) -> Result<(), CliError> {
         return Ok(());
     }
     let (size, most) = (human::bytes(found.value.size), human::bytes(MAX_SHOWN));
-    Err(CliError::usage(format!("`{found}` has {size}, too much to show (at most {most})"))
-        .hint(format!("`wrun get {found} -o FILE` writes it to a file")))
+    Err(CliError::usage(format!(
+        "`{found}` has {size}, too much to show (at most {most})"
+    ))
+    .hint(format!("`wrun get {found} -o FILE` writes it to a file")))
 }
 
 fn to_json(store: &Store, found: &Found) -> Result<Json, CliError> {
@@ -99,7 +105,8 @@ fn to_json(store: &Store, found: &Found) -> Result<Json, CliError> {
 
 fn text(cx: &Context, store: &Store, found: &Found) -> Result<(), CliError> {
     let media = &found.value.media;
-    if !media.is_cbor() && !(value::is_text(media) && cx.out.is_terminal) {
+    let is_readable = media.is_cbor() || (value::is_text(media) && cx.out.is_terminal);
+    if !is_readable {
         return raw(cx, store, found);
     }
     check_size(found)?;
@@ -113,7 +120,11 @@ fn text(cx: &Context, store: &Store, found: &Found) -> Result<(), CliError> {
 /// Writes the bytes as they are, but not to a terminal, which could obey them.
 fn raw(cx: &Context, store: &Store, found: &Found) -> Result<(), CliError> {
     if cx.out.is_terminal && !is_harmless(store, found)? {
-        let what = format!("`{found}` is {} of {}", human::bytes(found.value.size), found.value.media);
+        let what = format!(
+            "`{found}` is {} of {}",
+            human::bytes(found.value.size),
+            found.value.media
+        );
         return Err(CliError::usage(format!("{what}, not for a terminal"))
             .hint(format!("`wrun get {found} -o FILE` writes it to a file"))
             .hint(format!("`wrun get {found} --raw | COMMAND` passes it on")));
@@ -134,8 +145,11 @@ fn is_harmless(store: &Store, found: &Found) -> Result<bool, CliError> {
 /// Writes the bytes to `path`, all of them or nothing.
 fn write_file(store: &Store, found: &Found, path: &Path) -> Result<(), CliError> {
     let unwritable = |error: &io::Error| {
-        CliError::new(Kind::Unavailable, format!("could not write `{}`", path.display()))
-            .caused_by(error)
+        CliError::new(
+            Kind::Unavailable,
+            format!("could not write `{}`", path.display()),
+        )
+        .caused_by(error)
     };
     if path.is_dir() {
         return Err(unwritable(&io::ErrorKind::IsADirectory.into()));
@@ -149,7 +163,8 @@ fn write_file(store: &Store, found: &Found, path: &Path) -> Result<(), CliError>
     store.copy(&found.value, &mut file, &unwritable)?;
     file.flush().map_err(|error| unwritable(&error))?;
     make_readable(file.as_file()).map_err(|error| unwritable(&error))?;
-    file.persist(path).map_err(|error| unwritable(&error.error))?;
+    file.persist(path)
+        .map_err(|error| unwritable(&error.error))?;
     Ok(())
 }
 
@@ -170,9 +185,12 @@ fn report_file(cx: &Context, found: &Found) -> Result<PathBuf, CliError> {
     let name = found.to_string().replace('/', "-").replace("---", "-");
     let directory = cx.settings()?.project.home().join("reports");
     std::fs::create_dir_all(&directory).map_err(|error| {
-        CliError::new(Kind::Unavailable, format!("could not make `{}`", directory.display()))
-            .caused_by(&error)
-            .hint(format!("`wrun get {found} -o FILE` writes it elsewhere"))
+        CliError::new(
+            Kind::Unavailable,
+            format!("could not make `{}`", directory.display()),
+        )
+        .caused_by(&error)
+        .hint(format!("`wrun get {found} -o FILE` writes it elsewhere"))
     })?;
     Ok(directory.join(format!("{name}.{}", value::extension(&found.value.media))))
 }
@@ -181,7 +199,11 @@ fn open_if(args: &GetArgs, path: &Path) -> Result<u8, CliError> {
     if !args.open {
         return Ok(exit::OK);
     }
-    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
     let quiet = std::process::Stdio::null;
     let child = std::process::Command::new(opener)
         .arg(path)
@@ -191,10 +213,10 @@ fn open_if(args: &GetArgs, path: &Path) -> Result<u8, CliError> {
         .spawn();
     match child {
         Ok(_) => Ok(exit::OK),
-        Err(error) => {
-            Err(CliError::new(Kind::Unavailable, format!("could not start `{opener}`"))
+        Err(error) => Err(
+            CliError::new(Kind::Unavailable, format!("could not start `{opener}`"))
                 .caused_by(&error)
-                .hint(format!("open `{}` yourself", path.display())))
-        }
+                .hint(format!("open `{}` yourself", path.display())),
+        ),
     }
 }

@@ -1,9 +1,9 @@
 //! `wrun logs`.
 
+use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::complete;
 use crate::cli::select;
 use crate::cli::store::Store;
 use crate::model::event::Event;
@@ -87,7 +87,9 @@ pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
                 show(cx, args, &piece)?;
             }
         }
-        let over = events.iter().any(|event| matches!(event, Event::RunEnded { .. }));
+        let over = events
+            .iter()
+            .any(|event| matches!(event, Event::RunEnded { .. }));
         if over || !args.follow {
             return Ok(exit::OK);
         }
@@ -107,12 +109,35 @@ fn check(run: &RunId, events: &[Event], args: &LogsArgs) -> Result<(), CliError>
 
 fn piece<'a>(store: &Store, event: &'a Event) -> Result<Option<Piece<'a>>, CliError> {
     Ok(match event {
-        Event::Log { task, attempt, at, chunks } => {
-            Some(Piece { task, attempt: *attempt, at: *at, chunks: chunks.clone() })
-        }
-        Event::Finished { task, attempt, record } => {
-            let at = Timestamp(record.usage.started_at.0.saturating_add(record.usage.wall_us));
-            Some(Piece { task, attempt: *attempt, at, chunks: chunks(store, record)? })
+        Event::Log {
+            task,
+            attempt,
+            at,
+            chunks,
+        } => Some(Piece {
+            task,
+            attempt: *attempt,
+            at: *at,
+            chunks: chunks.clone(),
+        }),
+        Event::Finished {
+            task,
+            attempt,
+            record,
+        } => {
+            let at = Timestamp(
+                record
+                    .usage
+                    .started_at
+                    .0
+                    .saturating_add(record.usage.wall_us),
+            );
+            Some(Piece {
+                task,
+                attempt: *attempt,
+                at,
+                chunks: chunks(store, record)?,
+            })
         }
         _ => None,
     })
@@ -133,10 +158,14 @@ fn show(cx: &Context, args: &LogsArgs, piece: &Piece<'_>) -> Result<(), CliError
     let wanted = |chunk: &&LogChunk| args.wants(chunk.stream);
     let chunks: Vec<_> = piece.chunks.iter().filter(wanted).cloned().collect();
     if cx.out.json {
-        return chunks.iter().try_for_each(|chunk| cx.out.json(&to_json(piece, chunk)));
+        return chunks
+            .iter()
+            .try_for_each(|chunk| cx.out.json(&to_json(piece, chunk)));
     }
-    let lines: String =
-        loglines::of(&chunks).iter().map(|line| text(cx, args, piece, line)).collect();
+    let lines: String = loglines::of(&chunks)
+        .iter()
+        .map(|line| text(cx, args, piece, line))
+        .collect();
     cx.out.text(&lines)
 }
 
@@ -166,7 +195,10 @@ fn to_json(piece: &Piece<'_>, chunk: &LogChunk) -> serde_json::Value {
     it.into()
 }
 
-#[allow(clippy::disallowed_methods, reason = "following a run waits for real time to pass")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "following a run waits for real time to pass"
+)]
 fn wait() {
     std::thread::sleep(LOOK_AGAIN);
 }

@@ -76,12 +76,19 @@ fn refused_name(name: &str, reason: String) -> CliError {
         return error.hint(format!("`wrun new {last} --dir {name}`"));
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let better: String =
-        name.to_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    let better: String = name
+        .to_lowercase()
+        .chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        .collect();
     let better = better.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    let better = [better.to_owned(), format!("{better}-flow"), "my-flow".to_owned()]
-        .into_iter()
-        .find(|better| template::refuse_name(better).is_none());
+    let better = [
+        better.to_owned(),
+        format!("{better}-flow"),
+        "my-flow".to_owned(),
+    ]
+    .into_iter()
+    .find(|better| template::refuse_name(better).is_none());
     error.hint_if(better.map(|better| format!("`wrun new {better}`")))
 }
 

@@ -61,13 +61,20 @@ pub(crate) fn run(cx: &Context, args: &RunsArgs) -> Result<u8, CliError> {
 fn find(cx: &Context, store: &Store, args: &RunsArgs) -> Result<Vec<RunFacts>, CliError> {
     let flows = match &args.flow {
         Some(flow) => {
-            let newest = RunSelector { flow: Some(flow.clone()), run: WhichRun::Latest };
+            let newest = RunSelector {
+                flow: Some(flow.clone()),
+                run: WhichRun::Latest,
+            };
             select::run(store, &newest)?;
             vec![flow.clone()]
         }
         None => store.flows()?,
     };
-    let most = if args.filters() { usize::MAX } else { args.limit };
+    let most = if args.filters() {
+        usize::MAX
+    } else {
+        args.limit
+    };
     let mut found = Vec::new();
     for flow in &flows {
         let mut accepted = 0;

@@ -44,7 +44,12 @@ pub(crate) fn run(cx: &Context, args: &ShowArgs) -> Result<u8, CliError> {
     let run = select::run(&store, &args.target.run())?;
     let (events, _) = store.events_from(&run, 0)?;
     let history = History::of(&events);
-    let seen = Seen { store: &store, run, events, history };
+    let seen = Seen {
+        store: &store,
+        run,
+        events,
+        history,
+    };
     match args.target.within() {
         Within::Run => run::show(cx, &seen)?,
         Within::Step(step) => run::show_step(cx, &seen, &step, args.all)?,

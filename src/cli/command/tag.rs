@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::complete;
 use crate::cli::select;
 use crate::model::name::Tag;
 use crate::model::pathspec::PathSpec;
@@ -32,7 +32,9 @@ pub(crate) fn run(cx: &Context, args: &TagArgs) -> Result<u8, CliError> {
     let store = cx.store()?;
     let run = select::run(&store, &args.run.run())?;
     if let Some(both) = args.add.iter().find(|tag| args.remove.contains(tag)) {
-        return Err(CliError::usage(format!("tag `{both}` cannot be added and removed at once")));
+        return Err(CliError::usage(format!(
+            "tag `{both}` cannot be added and removed at once"
+        )));
     }
     let tags: BTreeSet<Tag> = if args.add.is_empty() && args.remove.is_empty() {
         store.tags(&run)?
@@ -40,7 +42,8 @@ pub(crate) fn run(cx: &Context, args: &TagArgs) -> Result<u8, CliError> {
         store.change_tags(&run, &args.add, &args.remove)?
     };
     if cx.out.json {
-        cx.out.json(&json::object([("run", json!(run)), ("tags", json!(tags))]).into())?;
+        cx.out
+            .json(&json::object([("run", json!(run)), ("tags", json!(tags))]).into())?;
     } else {
         let lines: String = tags.iter().map(|tag| format!("{tag}\n")).collect();
         cx.out.text(&lines)?;

@@ -55,7 +55,12 @@ pub(super) fn find(store: &Store, target: &PathSpec) -> Result<Found, CliError> 
     let record = select::last_record(&events, &task);
     let artifacts = record.map(|record| record.artifacts).unwrap_or_default();
     let artifact = pick(&run, &task, artifacts, name.as_ref(), &history)?;
-    Ok(Found { run, task: Some(task), name: artifact.name, value: artifact.value })
+    Ok(Found {
+        run,
+        task: Some(task),
+        name: artifact.name,
+        value: artifact.value,
+    })
 }
 
 fn which_step(store: &Store, run: RunId) -> Result<CliError, CliError> {
@@ -66,7 +71,9 @@ fn which_step(store: &Store, run: RunId) -> Result<CliError, CliError> {
     Ok(CliError::usage(format!("which artifact of run `{run}`?"))
         .cause(format!("it has tasks of {names}"))
         .hint(format!("name it, as in `wrun get {run}/STEP/ARTIFACT`"))
-        .hint(format!("`wrun show {run}/STEP` lists the artifacts of a step")))
+        .hint(format!(
+            "`wrun show {run}/STEP` lists the artifacts of a step"
+        )))
 }
 
 fn parameter(
@@ -77,7 +84,12 @@ fn parameter(
 ) -> Result<Found, CliError> {
     let mut parameters = store.header(&run)?.parameters.into_iter();
     match parameters.find(|parameter| parameter.name.as_str() == name.as_str()) {
-        Some(Artifact { name, value }) => Ok(Found { run, task: None, name, value }),
+        Some(Artifact { name, value }) => Ok(Found {
+            run,
+            task: None,
+            name,
+            value,
+        }),
         None => {
             let missing = select::check_step(&run, history, name);
             Err(missing.expect_err("whoever asks has seen that the step has no task"))
@@ -92,16 +104,30 @@ fn pick(
     name: Option<&ArtifactName>,
     history: &History,
 ) -> Result<Artifact, CliError> {
-    let at = artifacts.iter().position(|artifact| name.is_none_or(|name| *name == artifact.name));
+    let at = artifacts
+        .iter()
+        .position(|artifact| name.is_none_or(|name| *name == artifact.name));
     match (name, at) {
         (None, Some(_)) if artifacts.len() > 1 => {
             let names = artifacts.iter().map(|artifact| artifact.name.as_str());
-            Err(CliError::usage(format!("task `{run}/{task}` has {} artifacts", artifacts.len()))
-                .cause(format!("they are {}", suggest::list(names)))
-                .hint(format!("name one, as in `{run}/{task}/{}`", artifacts[0].name)))
+            Err(CliError::usage(format!(
+                "task `{run}/{task}` has {} artifacts",
+                artifacts.len()
+            ))
+            .cause(format!("they are {}", suggest::list(names)))
+            .hint(format!(
+                "name one, as in `{run}/{task}/{}`",
+                artifacts[0].name
+            )))
         }
         (_, Some(at)) => Ok(artifacts.swap_remove(at)),
-        (_, None) => Err(missing(run, task, &artifacts, name, failed(history, &task.step, &task.place))),
+        (_, None) => Err(missing(
+            run,
+            task,
+            &artifacts,
+            name,
+            failed(history, &task.step, &task.place),
+        )),
     }
 }
 
@@ -129,5 +155,7 @@ fn missing(
             .hint(format!("`wrun show {run}/{task}` says why"));
     }
     let near = name.and_then(|name| suggest::did_you_mean(name.as_str(), names()));
-    error.cause(format!("it wrote {}", suggest::list(names()))).hint_if(near)
+    error
+        .cause(format!("it wrote {}", suggest::list(names())))
+        .hint_if(near)
 }

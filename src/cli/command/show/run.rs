@@ -41,8 +41,14 @@ pub(super) fn show(cx: &Context, seen: &Seen<'_>) -> Result<(), CliError> {
 fn head(header: &RunHeader, facts: &RunFacts, style: &Style) -> String {
     let mut text = String::new();
     let mut line = |label: &str, rest: String| text += &format!("{label:<9} {rest}\n");
-    line("run", format!("{} {}", style.name(&header.run), facts.state.paint(style)));
-    line("started", format!("{} UTC by {}", human::time(header.created_at), header.user));
+    line(
+        "run",
+        format!("{} {}", style.name(&header.run), facts.state.paint(style)),
+    );
+    line(
+        "started",
+        format!("{} UTC by {}", human::time(header.created_at), header.user),
+    );
     line("took", human::duration(facts.took_us));
     if let Some(origin) = &header.origin {
         line("continues", origin.to_string());
@@ -51,13 +57,33 @@ fn head(header: &RunHeader, facts: &RunFacts, style: &Style) -> String {
         let tags: Vec<_> = facts.tags.iter().map(Tag::as_str).collect();
         line("tags", tags.join(", "));
     }
-    line("code", format!("snapshot {}, module {}", header.snapshot.short(), header.module.short()));
-    line("made by", format!("wrun {}, engine {}, seed {}", header.wrun, header.engine.short(), header.seed));
+    line(
+        "code",
+        format!(
+            "snapshot {}, module {}",
+            header.snapshot.short(),
+            header.module.short()
+        ),
+    );
+    line(
+        "made by",
+        format!(
+            "wrun {}, engine {}, seed {}",
+            header.wrun,
+            header.engine.short(),
+            header.seed
+        ),
+    );
     text
 }
 
 fn parameters(cx: &Context, seen: &Seen<'_>, header: &RunHeader) -> Result<String, CliError> {
-    let width = header.parameters.iter().map(|it| it.name.as_str().len()).max().unwrap_or(0);
+    let width = header
+        .parameters
+        .iter()
+        .map(|it| it.name.as_str().len())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for parameter in &header.parameters {
         let room = cx.out.width().saturating_sub(width + 4);
@@ -79,7 +105,11 @@ fn steps(seen: &Seen<'_>, style: &Style) -> String {
     ]);
     for (name, sums) in seen.history.steps() {
         let failed = (sums.failed + sums.caught).to_string();
-        let painted = if sums.failed > 0 { style.failed(&failed) } else { failed.clone() };
+        let painted = if sums.failed > 0 {
+            style.failed(&failed)
+        } else {
+            failed.clone()
+        };
         table.row([
             Cell::painted(name.as_str(), style.name(name)),
             sums.tasks.to_string().into(),
@@ -90,7 +120,11 @@ fn steps(seen: &Seen<'_>, style: &Style) -> String {
             human::bytes(sums.peak_memory).into(),
         ]);
     }
-    if table.is_empty() { "no task has ended\n".to_owned() } else { table.render(style, 0) }
+    if table.is_empty() {
+        "no task has ended\n".to_owned()
+    } else {
+        table.render(style, 0)
+    }
 }
 
 fn failures(seen: &Seen<'_>, style: &Style) -> String {
@@ -121,8 +155,17 @@ fn run_json(header: &RunHeader, facts: &RunFacts, seen: &Seen<'_>) -> Json {
     it.insert("took_us".into(), facts.took_us.into());
     it.insert("tags".into(), json!(facts.tags));
     let steps = seen.history.steps();
-    it.insert("steps".into(), steps.iter().map(|(name, sums)| step_json(name, sums)).collect());
-    let failures = seen.history.failures().map(|(task, facts, _)| task_json(&task, facts));
+    it.insert(
+        "steps".into(),
+        steps
+            .iter()
+            .map(|(name, sums)| step_json(name, sums))
+            .collect(),
+    );
+    let failures = seen
+        .history
+        .failures()
+        .map(|(task, facts, _)| task_json(&task, facts));
     it.insert("failures".into(), failures.collect());
     it.into()
 }
@@ -170,14 +213,22 @@ pub(super) fn show_step(
     all: bool,
 ) -> Result<(), CliError> {
     select::check_step(&seen.run, &seen.history, step)?;
-    let Some(tasks) = seen.history.tasks(step) else { return Ok(()) };
+    let Some(tasks) = seen.history.tasks(step) else {
+        return Ok(());
+    };
     if let (1, Some(place)) = (tasks.len(), tasks.keys().next()) {
-        let task = TaskId { step: step.clone(), place: place.clone() };
+        let task = TaskId {
+            step: step.clone(),
+            place: place.clone(),
+        };
         return super::task::show(cx, seen, &task);
     }
     if cx.out.json {
         return tasks.iter().try_for_each(|(place, facts)| {
-            let task = TaskId { step: step.clone(), place: place.clone() };
+            let task = TaskId {
+                step: step.clone(),
+                place: place.clone(),
+            };
             let mut line = shape::object([("run", json!(seen.run))]);
             if let Json::Object(members) = task_json(&task, facts) {
                 line.extend(members);
@@ -197,7 +248,9 @@ pub(super) fn show_step(
     let mut text = task_table(&listed, style);
     if listed.len() < tasks.len() {
         let left_out = tasks.len() - listed.len();
-        text += &style.faint(format!("… {left_out} more that succeeded: --all lists them\n"));
+        text += &style.faint(format!(
+            "… {left_out} more that succeeded: --all lists them\n"
+        ));
     }
     cx.out.text(&text)
 }
@@ -219,7 +272,10 @@ fn task_table(tasks: &[(&Place, &TaskFacts)], style: &Style) -> String {
             TaskState::Failed(_) => style.failed(word),
             TaskState::Caught(_) => style.stopped(word),
         };
-        let why = facts.state.failure().map(|why| failure::headline(why, &Style::plain()));
+        let why = facts
+            .state
+            .failure()
+            .map(|why| failure::headline(why, &Style::plain()));
         table.row([
             place.to_string().into(),
             Cell::painted(word, painted),

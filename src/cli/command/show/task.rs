@@ -41,13 +41,21 @@ fn attempts<'a>(
     task: &'a TaskId,
 ) -> impl Iterator<Item = (u32, &'a Record)> + 'a {
     seen.events.iter().filter_map(move |event| match event {
-        Event::Finished { task: of, attempt, record } if of == task => Some((*attempt, &**record)),
+        Event::Finished {
+            task: of,
+            attempt,
+            record,
+        } if of == task => Some((*attempt, &**record)),
         _ => None,
     })
 }
 
 fn attempt_lines(attempt: u32, record: &Record, style: &Style) -> String {
-    let label = if attempt == 0 { "attempt".to_owned() } else { format!("attempt {}", attempt + 1) };
+    let label = if attempt == 0 {
+        "attempt".to_owned()
+    } else {
+        format!("attempt {}", attempt + 1)
+    };
     let usage = &record.usage;
     let how = match &record.result {
         Ok(Outcome::Done) => style.succeeded("succeeded"),
@@ -56,7 +64,11 @@ fn attempt_lines(attempt: u32, record: &Record, style: &Style) -> String {
             let many = human::count(u64::from(*items), "item");
             format!("{} with {many}", style.succeeded("succeeded"))
         }
-        Err(why) => format!("{}: {}", style.failed("failed"), failure::headline(why, style)),
+        Err(why) => format!(
+            "{}: {}",
+            style.failed("failed"),
+            failure::headline(why, style)
+        ),
     };
     let mut text = format!("{label:<9} {how}\n");
     if let Err(why) = &record.result {
@@ -103,11 +115,17 @@ fn artifact_table(
 /// A task: `run`, the members of a task, `artifacts`, `records` (one per attempt, with `attempt`).
 fn to_json(seen: &Seen<'_>, task: &TaskId, artifacts: &[Artifact]) -> Json {
     let mut it = shape::object([("run", json!(seen.run))]);
-    let facts = seen.history.tasks(&task.step).and_then(|tasks| tasks.get(&task.place));
+    let facts = seen
+        .history
+        .tasks(&task.step)
+        .and_then(|tasks| tasks.get(&task.place));
     if let Some(Json::Object(members)) = facts.map(|facts| task_json(task, facts)) {
         it.extend(members);
     }
-    it.insert("artifacts".into(), artifacts.iter().map(shape::artifact).collect());
+    it.insert(
+        "artifacts".into(),
+        artifacts.iter().map(shape::artifact).collect(),
+    );
     let records = attempts(seen, task).map(|(attempt, record)| {
         let mut line = serde_json::Map::from_iter([("attempt".to_owned(), attempt.into())]);
         line.extend(shape::record(record));
