@@ -132,8 +132,15 @@ impl ToArtifact for Blob {
 
 impl FromArtifact for Blob {
     fn read(from: &From<'_>, name: &str) -> Result<Option<Self>> {
-        Ok(from.open(name))
+        Ok(from.open(name).filter(|blob| !is_left_out(blob)))
     }
+}
+
+/// Whether this is no file at all: a parameter that may be left out and was has the value `null`.
+fn is_left_out(blob: &Blob) -> bool {
+    blob.len() == 1
+        && blob.media_type() == cbor::MEDIA_TYPE
+        && blob.read_at(0, 1).is_ok_and(|bytes| cbor::is_null(&bytes))
 }
 
 impl ToArtifact for Text {
@@ -150,6 +157,7 @@ impl FromArtifact for Text {
         };
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(Text::new(text))),
+            Err(error) if cbor::is_null(error.as_bytes()) => Ok(None),
             Err(error) => Err(from.refused::<Self>(name, error.to_string())),
         }
     }

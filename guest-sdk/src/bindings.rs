@@ -2753,7 +2753,7 @@ finition\x03\0\x04\x02\x03\0\0\x07outcome\x03\0\x07outcome\x03\0\x06\x02\x03\0\0
 \x07failure\x03\0\x07failure\x03\0\x08\x01@\0\0\x05\x04\0\x08describe\x01\x0a\x01\
 j\x01\x07\x01\x09\x01@\x01\x04steps\0\x0b\x04\0\x03run\x01\x0c\x04\0\x14wrun:flo\
 w/flow@0.1.0\x04\0\x0b\x0a\x01\0\x04flow\x03\0\0\0G\x09producers\x01\x0cprocesse\
-d-by\x02\x0dwit-component\x070.258.0\x10wit-bindgen-rust\x060.61.1";
+d-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -2808,7 +2808,7 @@ error\x04\0\x05level\x03\0\0\x01@\x03\x04donew\x05totalw\x07messages\x01\0\x04\0
 finition\x03\0\x04\x02\x03\0\0\x07outcome\x03\0\x07outcome\x03\0\x06\x02\x03\0\0\
 \x07failure\x03\0\x07failure\x03\0\x08\x04\04wrun:flow/flow-with-all-of-its-expo\
 rts-removed@0.1.0\x04\0\x0b*\x01\0$flow-with-all-of-its-exports-removed\x03\0\0\0\
-G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.0\x10wit-bindge\
+G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindge\
 n-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]

@@ -228,6 +228,8 @@ impl fmt::Debug for Blob {
 impl BufRead for Blob {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.piece.from(self.position).is_empty() {
+            // The old piece goes first: only one is ever in memory.
+            self.piece = Piece::default();
             let bytes = self.fetch(self.position, PIECE)?;
             self.piece = Piece {
                 offset: self.position,
@@ -289,7 +291,7 @@ impl Seek for Blob {
 ///
 /// assert_eq!(table().unwrap().to_text().unwrap(), "n,square\n1,1\n2,4\n3,9\n");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct BlobWriter {
     piece: Vec<u8>,
     writer: Option<Writer>,
@@ -356,6 +358,14 @@ impl BlobWriter {
     }
 }
 
+impl fmt::Debug for BlobWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlobWriter")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Write for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !abi::IN_MODULE {
@@ -411,7 +421,7 @@ mod tests {
     #[test]
     fn seeking_is_from_start_end_and_here() {
         let mut blob = alphabet();
-        let mut rest = |blob: &mut Blob| {
+        let rest = |blob: &mut Blob| {
             let mut rest = String::new();
             blob.read_to_string(&mut rest).unwrap();
             rest

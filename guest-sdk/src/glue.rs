@@ -21,6 +21,7 @@ pub use crate::memory::{Memory, Stored, Stores};
 use crate::parameter;
 use crate::task::Task;
 use crate::type_name;
+use crate::value::Json;
 
 /// What `#[flow]` makes of a module.
 pub trait Flow {
@@ -97,6 +98,29 @@ pub fn default<T: Serialize>(value: T) -> Option<Vec<u8>> {
     Some(cbor::encode(&value).expect("numbers, texts and lists of them can be encoded"))
 }
 
+/// A type whose default may be written as a text in quotes.
+#[diagnostic::on_unimplemented(
+    message = "the default of a `{Self}` is not a text in quotes",
+    label = "a value of type `{Self}` is expected",
+    note = "write the value as it is written in Rust, e.g. `default = 8`"
+)]
+pub trait FromText {
+    /// The value of a default.
+    fn from_text(text: &str) -> Self;
+}
+
+impl FromText for String {
+    fn from_text(text: &str) -> Self {
+        text.to_owned()
+    }
+}
+
+impl FromText for Json {
+    fn from_text(text: &str) -> Self {
+        text.into()
+    }
+}
+
 /// What a step may return: artifacts, or a `Result` of them.
 #[diagnostic::on_unimplemented(
     message = "a step cannot return `{Self}`",
@@ -167,13 +191,18 @@ pub fn task(host: &Arc<dyn Host>) -> Task {
     note = "make the artifact that `foreach` names a `Vec`"
 )]
 pub trait List {
+    /// What each task is given.
+    type Element;
+
     /// How many elements there are.
     fn count(&self) -> usize;
 }
 
 macro_rules! lists {
-    ($($(#[$const:ident])? [$($generics:tt)*] $type:ty;)*) => {
+    ($([$($generics:tt)*] $type:ty;)*) => {
         $(impl<$($generics)*> List for $type {
+            type Element = T;
+
             fn count(&self) -> usize {
                 self.len()
             }
@@ -190,7 +219,9 @@ lists! {
 }
 
 /// How many tasks follow.
-pub fn items<T: List>(artifact: &str, list: &T) -> Result<Outcome> {
+///
+/// `E` is the element that the step reads that follows.
+pub fn items<E, T: List<Element = E>>(artifact: &str, list: &T) -> Result<Outcome> {
     let count = list.count();
     let count = u32::try_from(count).map_err(|_| {
         Error::new(format_args!(

@@ -1,6 +1,81 @@
 //! The command line: one file per command, errors with hints, exit codes.
+//!
+//! [`args`] is the tree of commands, [`context`] what each of them may use, [`output`] where they
+//! write, [`error`] what they say when they cannot, [`exit`] with which code they end.
+//!
+//! Uses every room. Knows how to ask and how to answer, and leaves the work to the rooms below.
+
+mod args;
+mod command;
+mod complete;
+mod context;
+pub mod error;
+pub mod exit;
+mod explain;
+pub mod output;
+pub mod params;
+mod suggest;
+mod value;
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+pub use args::tree;
+
+use args::Cli;
+use context::Context;
+use error::CliError;
+use output::{Color, Output};
 
 /// Runs the command line and says how it went.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(args::tree).complete();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let parsed = args::tree()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => execute(&cli),
+        Err(error) => refuse(error, &arguments),
+    }
+}
+
+fn execute(cli: &Cli) -> ExitCode {
+    let result = Context::new(&cli.global).and_then(|cx| cli.command.run(&cx));
+    match result {
+        Ok(code) => code.into(),
+        Err(error) => fail(
+            &error,
+            &Output::new(cli.global.color, cli.global.json, cli.global.quiet),
+        ),
+    }
+}
+
+/// Prints `error` and gives its exit code.
+fn fail(error: &CliError, out: &Output) -> ExitCode {
+    let text = if out.json {
+        crate::report::json::line(&error.to_json())
+    } else {
+        error.render(&out.talk_style)
+    };
+    if error.kind() != error::Kind::BrokenPipe {
+        out.warn(&text);
+    }
+    error.kind().exit_code().into()
+}
+
+/// Answers a command line that asks for help or cannot be understood.
+fn refuse(error: clap::Error, arguments: &[std::ffi::OsString]) -> ExitCode {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        return fail(&error.into(), &Output::new(Color::Auto, true, false));
+    }
+    // Help that nobody reads any more is no error.
+    let _ = error.print();
+    if error.use_stderr() {
+        exit::USAGE.into()
+    } else {
+        exit::OK.into()
+    }
 }

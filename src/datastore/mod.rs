@@ -1,1 +1,173 @@
-//! Room: datastore.
+//! Everything at rest: blobs, artifacts, snapshots, journals and runs.
+//!
+//! [`object`] is the narrow trait below all of it; [`layout`] has every key. On top of them lie
+//! [`blob`] (bytes by digest), [`artifact`] (values of records and lists), [`run`] and
+//! [`journal`] (what happens). [`cbor`] is the one form of values, [`codec`] and [`sealed`] how
+//! bytes are packed and protected, [`format`] and [`url`] which datastore it is.
+//!
+//! Uses `model`. Knows no sandbox, no executor and no terminal.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::model::digest::Digest;
+
+pub mod artifact;
+pub mod blob;
+pub mod cbor;
+pub mod codec;
+pub mod format;
+pub mod journal;
+mod layout;
+pub mod object;
+pub mod run;
+mod sealed;
+pub mod url;
+
+pub use artifact::List;
+pub use blob::{BlobError, BlobReader, BlobWriter, Blobs};
+pub use format::DatastoreError;
+pub use journal::{JournalError, JournalWriter};
+pub use run::{FailedTask, Run, RunError, RunSummary, TaskCounts};
+pub use url::DatastoreUrl;
+
+use object::local::LocalStore;
+use object::memory::MemoryStore;
+use object::{ObjectStore, StoreError};
+
+/// The longest manifest of a snapshot.
+const MAX_MANIFEST: u64 = 256 << 20;
+
+/// A datastore. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Datastore {
+    blobs: Blobs,
+}
+
+impl Datastore {
+    /// Opens a datastore.
+    ///
+    /// # Errors
+    /// [`DatastoreError::Missing`] when there is none; the others say why it cannot be used.
+    pub async fn open(url: &DatastoreUrl) -> Result<Self, DatastoreError> {
+        let store = connect(url)?;
+        if format::check(&*store).await? {
+            return Ok(Self::with_store(store));
+        }
+        Err(match is_empty(url)? {
+            true => DatastoreError::Missing {
+                place: store.place(),
+            },
+            false => DatastoreError::NotADatastore {
+                place: store.place(),
+            },
+        })
+    }
+
+    /// Opens a datastore, and makes it first when there is nothing yet.
+    ///
+    /// # Errors
+    /// [`DatastoreError::NotADatastore`] when there is something else: it is not touched then.
+    pub async fn open_or_create(url: &DatastoreUrl) -> Result<Self, DatastoreError> {
+        let store = connect(url)?;
+        if !format::check(&*store).await? {
+            if !is_empty(url)? {
+                return Err(DatastoreError::NotADatastore {
+                    place: store.place(),
+                });
+            }
+            format::create(&*store).await?;
+        }
+        Ok(Self::with_store(store))
+    }
+
+    /// A new datastore in the memory of this process.
+    pub async fn memory() -> Self {
+        Self::with_store(Arc::new(MemoryStore::new()))
+    }
+
+    /// The datastore in `store`, which is trusted to be one.
+    pub fn with_store(store: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            blobs: Blobs::new(store, codec::DEFAULT_LEVEL),
+        }
+    }
+
+    /// The same datastore, packing what is written from now on at another zstd level.
+    pub fn with_level(self, level: i32) -> Self {
+        Self {
+            blobs: Blobs::new(self.store().clone(), level),
+        }
+    }
+
+    /// Where it is, for messages.
+    pub fn place(&self) -> String {
+        self.store().place()
+    }
+
+    /// Its blobs.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    fn store(&self) -> &Arc<dyn ObjectStore> {
+        self.blobs.store()
+    }
+
+    /// Stores the manifest of a code snapshot and returns its name.
+    pub async fn put_snapshot(&self, manifest: &[u8]) -> Result<Digest, StoreError> {
+        let (digest, packed) = blob::layout::pack_whole(self.blobs.level(), manifest);
+        blob::store_whole(&**self.store(), &layout::snapshot(&digest), &digest, packed).await?;
+        Ok(digest)
+    }
+
+    /// Reads the manifest of a code snapshot, verified.
+    pub async fn get_snapshot(&self, digest: &Digest) -> Result<Bytes, BlobError> {
+        let object = self
+            .store()
+            .get(&layout::snapshot(digest), MAX_MANIFEST)
+            .await?;
+        let object = object.ok_or(BlobError::Missing { digest: *digest })?;
+        blob::unpack_whole(digest, &object.bytes)
+    }
+}
+
+/// The store behind a URL; nothing is read yet.
+fn connect(url: &DatastoreUrl) -> Result<Arc<dyn ObjectStore>, DatastoreError> {
+    match url {
+        DatastoreUrl::Directory(path) => {
+            if path.exists() && !path.is_dir() {
+                return Err(DatastoreError::NotADirectory {
+                    place: url.to_string(),
+                });
+            }
+            Ok(Arc::new(LocalStore::new(path)))
+        }
+        DatastoreUrl::S3 { .. } => Err(DatastoreError::Unsupported {
+            url: url.to_string(),
+        }),
+    }
+}
+
+/// Whether there is nothing at all where a datastore is wanted.
+///
+/// Asks the directory itself: what somebody else keeps there need not have names that are keys.
+fn is_empty(url: &DatastoreUrl) -> Result<bool, DatastoreError> {
+    let DatastoreUrl::Directory(path) = url else {
+        return Ok(true);
+    };
+    let failed = |e: io::Error| StoreError::of("list", path.display(), e);
+    let entries = match std::fs::read_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
+        other => other.map_err(failed)?,
+    };
+    for entry in entries {
+        // Another process that makes the datastore right now has its temporary files there.
+        if entry.map_err(failed)?.file_name() != object::local::TMP {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

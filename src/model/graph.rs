@@ -14,7 +14,7 @@ use super::name::{ArtifactName, CaseName, FlowName, StepName};
 use super::validate::{self, Checked, Problems};
 
 /// The position of a step in its flow, in the order in which the steps are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct StepIx(pub u16);
 

@@ -19,5 +19,7 @@ pub mod id;
 pub mod name;
 pub mod pathspec;
 pub mod record;
+#[cfg(test)]
+pub(crate) mod sketch;
 pub mod time;
 pub mod validate;

@@ -18,6 +18,7 @@ mod fault;
 mod local;
 mod shape;
 mod visible;
+mod writers;
 
 pub use fault::Fault;
 
@@ -169,6 +170,12 @@ impl Findings {
 
     fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Whether so much was found that further suggestions are not worth their time.
+    fn is_long(&self) -> bool {
+        const LONG: usize = 32;
+        self.list.len() >= LONG
     }
 
     /// Whether so much was found that looking for more helps nobody.

@@ -1,9 +1,9 @@
 //! What `#[flow]` writes beside the steps: the definition, the dispatcher, the export.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, Lit, Type};
+use syn::{Expr, ExprUnary, Ident, Lit, LitFloat, Type, UnOp};
 
 use crate::flow::Flow;
 use crate::options::Next;
@@ -17,7 +17,7 @@ pub(crate) fn beside(flow: &Flow) -> TokenStream {
         .flat_map(|step| &step.arguments)
         .filter_map(parameter);
     let definitions = steps.iter().map(definition);
-    let runs = steps.iter().map(run);
+    let runs = steps.iter().map(|step| run(flow, step));
     quote! {
         #[doc(hidden)]
         #[allow(dead_code)]
@@ -102,14 +102,21 @@ fn default_value(value: &Expr, ty: &Type) -> TokenStream {
             quote_spanned!(value.span()=> ::std::vec![#(#values),*])
         }
         Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
-            quote_spanned!(value.span()=> ::core::convert::From::from(#value))
+            quote_spanned!(value.span()=> <#ty as ::wrun_sdk::glue::FromText>::from_text(#value))
         }
-        Expr::Lit(literal) if matches!(literal.lit, Lit::Int(_)) => {
-            if is_type(ty, "f64") || is_type(ty, "f32") {
-                quote_spanned!(value.span()=> #value as #ty)
-            } else {
-                quote!(#value)
+        Expr::Lit(literal) if is_type(ty, "f64") || is_type(ty, "f32") => match &literal.lit {
+            Lit::Int(n) if n.suffix().is_empty() => {
+                LitFloat::new(&format!("{}.0", n.base10_digits()), n.span()).to_token_stream()
             }
+            _ => quote!(#value),
+        },
+        Expr::Unary(ExprUnary {
+            op: UnOp::Neg(minus),
+            expr,
+            ..
+        }) => {
+            let value = default_value(expr, ty);
+            quote!(#minus #value)
         }
         other => quote!(#other),
     }
@@ -240,7 +247,7 @@ fn edge(step: &Step) -> TokenStream {
     }
 }
 
-fn run(step: &Step) -> TokenStream {
+fn run(flow: &Flow, step: &Step) -> TokenStream {
     let Step { ident, name, .. } = step;
     let mut fetches = Vec::new();
     let mut passed = Vec::new();
@@ -275,7 +282,7 @@ fn run(step: &Step) -> TokenStream {
         ),
         None => quote!(#ident(#(#passed),*)),
     };
-    let outcome = outcome(step);
+    let outcome = outcome(flow, step);
     quote! {
         #name => {
             #(#fetches)*
@@ -288,15 +295,32 @@ fn run(step: &Step) -> TokenStream {
 }
 
 /// What follows, from the field that decides. A field that is not there is shown where it is named.
-fn outcome(step: &Step) -> TokenStream {
+fn outcome(flow: &Flow, step: &Step) -> TokenStream {
     let options = &step.options;
     if let Some(name) = &options.foreach {
         let (text, field) = (name.value(), Ident::new(&name.value(), name.span()));
-        return quote_spanned!(name.span()=> ::wrun_sdk::glue::items(#text, &artifacts.#field)?);
+        let element = element(flow, step);
+        return quote_spanned!(name.span()=>
+            ::wrun_sdk::glue::items::<#element, _>(#text, &artifacts.#field)?
+        );
     }
     if let Some(name) = &options.switch {
         let (text, field) = (name.value(), Ident::new(&name.value(), name.span()));
         return quote_spanned!(name.span()=> ::wrun_sdk::glue::case(#text, &artifacts.#field)?);
     }
     quote!(::wrun_sdk::glue::Outcome::Done)
+}
+
+/// The type of the foreach element that the next step reads; `_` when it reads none.
+fn element(flow: &Flow, step: &Step) -> TokenStream {
+    let Some(Next::One(next)) = &step.options.next else {
+        return quote!(_);
+    };
+    let next = next.value();
+    let child = flow.steps.iter().find(|step| step.name == next);
+    let mut arguments = child.into_iter().flat_map(|step| &step.arguments);
+    match arguments.find(|argument| matches!(argument.role, Role::Item)) {
+        Some(argument) => argument.ty.to_token_stream(),
+        None => quote!(_),
+    }
 }

@@ -15,17 +15,17 @@ pub(crate) enum Kind {
 /// Why `name` is not a name, with what to do; none when it is one.
 pub(crate) fn refuse(kind: Kind, name: &str) -> Option<String> {
     let (what, upper, hyphen) = match kind {
-        Kind::Flow => ("flow", false, true),
-        Kind::Step => ("step", false, false),
-        Kind::Artifact => ("artifact", true, false),
-        Kind::Case => ("case", true, true),
+        Kind::Flow => ("a flow", false, true),
+        Kind::Step => ("a step", false, false),
+        Kind::Artifact => ("an artifact", true, false),
+        Kind::Case => ("a case", true, true),
     };
     if name.is_empty() {
-        return Some(format!("the name of a {what} cannot be empty"));
+        return Some(format!("the name of {what} cannot be empty"));
     }
     if name.len() > MAX_NAME {
         return Some(format!(
-            "the name of a {what} cannot be longer than {MAX_NAME} bytes"
+            "the name of {what} cannot be longer than {MAX_NAME} bytes"
         ));
     }
     let allowed = |c: char| {
@@ -51,7 +51,7 @@ pub(crate) fn refuse(kind: Kind, name: &str) -> Option<String> {
         "digits and `_`"
     };
     Some(format!(
-        "`{name}` cannot name a {what}: {letters}, {signs} are allowed, and a letter comes first{better}"
+        "`{name}` cannot name {what}: {letters}, {signs} are allowed, and a letter comes first{better}"
     ))
 }
 
@@ -85,7 +85,9 @@ pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str> 
     let near = known
         .clone()
         .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|&(distance, candidate)| distance <= (candidate.len().max(name.len()) / 3).max(1))
+        .filter(|&(distance, candidate)| {
+            distance <= (candidate.len().max(name.len()) / 3).max(1) || same_stem(name, candidate)
+        })
         .min();
     if let Some((_, candidate)) = near {
         return format!("; did you mean `{candidate}`?");
@@ -96,6 +98,11 @@ pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str> 
         1 => format!("; there is only {}", list[0]),
         _ => format!("; there are {}", list.join(", ")),
     }
+}
+
+/// Whether both begin alike, as `retries` and `retry` do.
+fn same_stem(a: &str, b: &str) -> bool {
+    a.get(..4).is_some_and(|stem| b.starts_with(stem))
 }
 
 /// How many letters must be changed, added, removed or swapped with their neighbour.

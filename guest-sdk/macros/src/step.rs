@@ -80,10 +80,11 @@ pub(crate) fn docs(attributes: &[Attribute]) -> String {
         };
         if meta.path.is_ident("doc") {
             let text = text.value();
-            lines.extend(
-                text.lines()
-                    .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
-            );
+            // An empty doc line has no lines, and ends a paragraph.
+            let all = text
+                .split('\n')
+                .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+            lines.extend(all.map(str::to_owned));
         }
     }
     lines.join("\n").trim().to_owned()

@@ -12,6 +12,9 @@ pub enum Fault {
     /// The name of the flow, of a step, a parameter, an artifact or a case is not a name.
     #[error("has a name that is not allowed: {0}")]
     Name(NameError),
+    /// The flow has a name that means something else.
+    #[error("has the name `latest`, which means the last run")]
+    ReservedName,
     /// An artifact that the step names is not a name.
     #[error("names an artifact that cannot exist: {0}")]
     ArtifactName(NameError),
@@ -25,6 +28,9 @@ pub enum Fault {
     /// The flow is larger than anyone can mean.
     #[error("has {count} steps, and {limit} are the most")]
     TooManySteps { count: usize, limit: usize },
+    /// More artifacts than anyone can mean.
+    #[error("has more than {limit} different artifacts")]
+    TooManyArtifacts { limit: usize },
     /// Two steps have the same name.
     #[error("is there twice; the first is at {first}")]
     DuplicateStep { first: String },
@@ -176,7 +182,7 @@ pub enum Fault {
     LoopIntoJoin { head: String },
     /// A loop and a split or foreach that overlap in part.
     #[error(
-        "leads to `{target}` across the border of a split or foreach, out of or back in the loop of `{head}`"
+        "leads {}, from inside a split or foreach of that loop", way(.head, .target)
     )]
     LoopOverlap { head: String, target: String },
 
@@ -200,6 +206,9 @@ pub enum Fault {
         "reads `{artifact}`, which is missing when `{catcher}` fails and its failure is caught"
     )]
     ReadCaught { artifact: String, catcher: String },
+    /// An artifact that a loop writes for its next turn.
+    #[error("reads `{artifact}`, which is not written before the first turn of its loop")]
+    ReadFirstTurn { artifact: String },
     /// The failure of a step that may succeed.
     #[error("reads `{artifact}`, which is missing when `{catcher}` succeeds")]
     ReadFailure { artifact: String, catcher: String },
@@ -262,6 +271,14 @@ fn list(names: &[String]) -> String {
     text
 }
 
+fn way(head: &str, target: &str) -> String {
+    if head == target {
+        format!("back to `{head}`")
+    } else {
+        format!("to `{target}`, out of the loop of `{head}`")
+    }
+}
+
 fn writes(writers: &[String]) -> String {
     format!(
         "{} {}",
@@ -285,10 +302,12 @@ impl Fault {
     pub fn code(&self) -> &'static str {
         match self {
             Fault::Name(_) => "name",
+            Fault::ReservedName => "reserved-name",
             Fault::ArtifactName(_) => "artifact-name",
             Fault::CaseName(_) => "case-name",
             Fault::NoSteps => "no-steps",
             Fault::TooManySteps { .. } => "too-many-steps",
+            Fault::TooManyArtifacts { .. } => "too-many-artifacts",
             Fault::DuplicateStep { .. } => "duplicate-step",
             Fault::DuplicateParameter { .. } => "duplicate-parameter",
             Fault::ParameterBits { .. } => "parameter-bits",
@@ -342,6 +361,7 @@ impl Fault {
             Fault::ReadUnwritten { .. } => "read-unwritten",
             Fault::ReadTooEarly { .. } => "read-too-early",
             Fault::ReadMaybe { .. } => "read-maybe",
+            Fault::ReadFirstTurn { .. } => "read-first-turn",
             Fault::ReadCaught { .. } => "read-caught",
             Fault::ReadFailure { .. } => "read-failure",
             Fault::ReadNotPassed { .. } => "read-not-passed",
@@ -363,6 +383,7 @@ impl Fault {
             | Fault::ReadUnwritten { suggestion, .. }
             | Fault::MergeUnwritten { suggestion, .. } => return did_you_mean(suggestion),
             Fault::ReadMaybe { artifact, .. }
+            | Fault::ReadFirstTurn { artifact }
             | Fault::ReadCaught { artifact, .. }
             | Fault::ReadFailure { artifact, .. }
             | Fault::ReadEmptyForeach { artifact, .. } => {

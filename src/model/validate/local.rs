@@ -25,6 +25,8 @@ pub(super) struct Local {
 pub(super) fn check(definition: &Definition, findings: &mut Findings) -> Option<Local> {
     if let Err(error) = FlowName::new(&definition.name) {
         findings.add(Site::Flow, Fault::Name(error));
+    } else if definition.name == "latest" {
+        findings.add(Site::Flow, Fault::ReservedName);
     }
     let parameters = parameters(&definition.parameters, findings);
     let count = definition.steps.len();
@@ -43,7 +45,8 @@ pub(super) fn check(definition: &Definition, findings: &mut Findings) -> Option<
         return None;
     }
     let (by_name, unique) = names(definition, findings);
-    let targets = resolve(definition, &by_name, findings).filter(|_| unique);
+    let drawn = definition.steps.iter().all(|step| has_ways(&step.edge));
+    let targets = resolve(definition, &by_name, findings).filter(|_| unique && drawn);
     let known: BTreeSet<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
     for step in &definition.steps {
         artifacts(step, &known, findings);
@@ -141,6 +144,17 @@ fn names<'a>(
         }
     }
     (by_name, unique)
+}
+
+/// Whether the ways on are at least different ones, and some where some must be.
+fn has_ways(edge: &Edge) -> bool {
+    match edge {
+        Edge::Split(branches) => {
+            branches.len() > 1 && branches.iter().collect::<BTreeSet<_>>().len() == branches.len()
+        }
+        Edge::Switch { cases, .. } => !cases.is_empty(),
+        Edge::End | Edge::Next(_) | Edge::Foreach { .. } => true,
+    }
 }
 
 fn target_names(edge: &Edge) -> Vec<&str> {
@@ -333,7 +347,12 @@ fn edge_artifact(step: &Step, attribute: &'static str, name: &str, findings: &mu
     let artifact = shown(name);
     match step.writes.iter().find(|write| write.name == name) {
         None => {
-            let suggestion = closest(name, step.writes.iter().map(|write| write.name.as_str()));
+            let names = step.writes.iter().map(|write| write.name.as_str());
+            let suggestion = if findings.is_long() {
+                None
+            } else {
+                closest(name, names)
+            };
             let fault = Fault::EdgeArtifact {
                 attribute,
                 artifact,
@@ -398,14 +417,14 @@ fn options(step: &Step, findings: &mut Findings) {
     }
 }
 
-/// The name that `name` was probably meant to be: the nearest one that differs in at most a third
-/// of its letters.
+/// The name that `name` was probably meant to be: the nearest one that differs in about a third
+/// of its letters at most.
 pub(super) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     let letters: Vec<char> = name.chars().take(MAX_NAME + 1).collect();
     if letters.len() > MAX_NAME {
         return None;
     }
-    let most = (letters.len() / 3).max(1);
+    let most = (letters.len() + 1) / 3;
     candidates
         .filter(|other| other.len().abs_diff(name.len()) <= most)
         .map(|other| (distance(&letters, other), other))

@@ -283,6 +283,7 @@ struct Walk<'a> {
     loops: Vec<Vec<StepIx>>,
     shape: Shape,
     known: Vec<bool>,
+    overlapping: BTreeSet<StepIx>,
 }
 
 impl<'a> Walk<'a> {
@@ -312,6 +313,7 @@ impl<'a> Walk<'a> {
             loops,
             shape,
             known: vec![false; n],
+            overlapping: BTreeSet::new(),
         }
     }
 
@@ -393,8 +395,7 @@ impl<'a> Walk<'a> {
             .collect();
         for head in left {
             if scopes.pop() != Some(Scope::Loop { head }) {
-                let (head, target) = (self.flow.name(head), self.flow.name(to));
-                self.flow.add(from, Fault::LoopOverlap { head, target });
+                self.overlap(from, head, to);
                 return Err(Unknown);
             }
         }
@@ -411,7 +412,14 @@ impl<'a> Walk<'a> {
         };
         let is_switch = matches!(self.flow.edge(from), Edge::Switch { .. });
         if is_switch && scopes != self.shape.scopes[head.index()] {
-            let (head, target) = (self.flow.name(head), self.flow.name(head));
+            self.overlap(from, head, head);
+        }
+    }
+
+    /// Says of a loop once that it overlaps.
+    fn overlap(&mut self, from: StepIx, head: StepIx, target: StepIx) {
+        if self.overlapping.insert(head) {
+            let (head, target) = (self.flow.name(head), self.flow.name(target));
             self.flow.add(from, Fault::LoopOverlap { head, target });
         }
     }
@@ -485,13 +493,18 @@ impl<'a> Walk<'a> {
         }
         self.shape.joins[opener.index()] = Some(join);
         self.shape.closes[join.index()] = Some(opener);
-        self.branches(join, opener, arrivals);
+        self.branches(join, opener, arrivals)?;
         Ok(inner[..inner.len() - 1].to_vec())
     }
 
-    fn branches(&mut self, join: StepIx, opener: StepIx, arrivals: &[(StepIx, Vec<Scope>)]) {
+    fn branches(
+        &mut self,
+        join: StepIx,
+        opener: StepIx,
+        arrivals: &[(StepIx, Vec<Scope>)],
+    ) -> Result<(), Unknown> {
         let Edge::Split(_) = self.flow.edge(opener) else {
-            return;
+            return Ok(());
         };
         let present: BTreeSet<u32> = arrivals
             .iter()
@@ -501,13 +514,16 @@ impl<'a> Walk<'a> {
             })
             .collect();
         let branches = self.flow.targets[opener.index()].clone();
+        let mut whole = true;
         for (first, branch) in branches.iter().zip(0..) {
             if !present.contains(&branch) {
+                whole = false;
                 let (opener, branch) = (self.flow.name(opener), self.flow.name(*first));
                 self.flow
                     .add(join, Fault::JoinIncomplete { opener, branch });
             }
         }
+        if whole { Ok(()) } else { Err(Unknown) }
     }
 
     /// A flow must not end while a split or foreach is open.

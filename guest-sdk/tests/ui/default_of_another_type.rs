@@ -1,0 +1,15 @@
+#![allow(unused_imports)]
+
+use wrun_sdk::prelude::*;
+
+#[flow]
+mod my_flow {
+    use super::*;
+
+    #[step]
+    fn start(#[param(default = "many")] parts: u32) {
+        let _ = parts;
+    }
+}
+
+fn main() {}

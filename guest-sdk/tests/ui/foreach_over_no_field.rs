@@ -1,0 +1,24 @@
+#![allow(unused_imports)]
+
+use wrun_sdk::prelude::*;
+
+#[flow]
+mod my_flow {
+    use super::*;
+
+    #[derive(Artifacts)]
+    pub struct Start {
+        pub items: Vec<u32>,
+        pub route: String,
+    }
+
+    #[step(foreach = "shards", next = "end")]
+    fn start() -> Start {
+        todo!()
+    }
+
+    #[step]
+    fn end() {}
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+#![allow(unused_imports)]
+
+use wrun_sdk::prelude::*;
+
+#[flow]
+mod my_flow {
+    use super::*;
+
+    #[derive(Artifacts)]
+    pub struct Start {
+        pub items: Vec<u32>,
+        pub route: String,
+    }
+
+    #[step(foreach = "items")]
+    fn start() -> Start {
+        todo!()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,26 @@
+#![allow(unused_imports)]
+
+use wrun_sdk::prelude::*;
+
+#[flow]
+mod my_flow {
+    use super::*;
+
+    #[derive(Artifacts)]
+    pub struct Start {
+        pub items: Vec<u32>,
+        pub route: String,
+    }
+
+    #[step(foreach = "items", next = "end")]
+    fn start() -> Start {
+        todo!()
+    }
+
+    #[step]
+    fn end(#[item] item: String) {
+        drop(item)
+    }
+}
+
+fn main() {}

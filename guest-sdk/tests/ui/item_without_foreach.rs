@@ -1,0 +1,18 @@
+#![allow(unused_imports)]
+
+use wrun_sdk::prelude::*;
+
+#[flow]
+mod my_flow {
+    use super::*;
+
+    #[step(next = "count")]
+    fn start() {}
+
+    #[step]
+    fn count(#[item] shard: u32) {
+        let _ = shard;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+#![allow(unused_imports)]
+
+use wrun_sdk::prelude::*;
+
+#[flow]
+mod my_flow {
+    use super::*;
+
+    #[step(next = "conut")]
+    fn start() {}
+
+    #[step]
+    fn count() {}
+}
+
+fn main() {}

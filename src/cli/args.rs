@@ -1,0 +1,102 @@
+//! The tree of commands.
+//!
+//! A new command is one file under `command/` with its arguments and one function, one variant of
+//! [`Command`] here, and one line in [`Command::run`].
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use super::command;
+use super::context::Context;
+use super::error::CliError;
+use super::output::Color;
+
+/// Run data and ML flows whose steps are compiled to WebAssembly
+#[derive(Debug, Parser)]
+#[command(
+    name = "wrun",
+    version,
+    max_term_width = 100,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Type `wrun help COMMAND` to read about a command, `wrun help exit-codes` about exit codes."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command has.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Use this datastore: a directory or a URL
+    ///
+    /// Without it the nearest `.wrun` directory is used, here or above, or one is made beside the
+    /// flow when a run starts.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "WRUN_DATASTORE",
+        hide_env_values = true
+    )]
+    pub(crate) datastore: Option<String>,
+    /// Write data as JSON, and errors too
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say only what went wrong
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    pub(crate) color: Color,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    New(command::new::NewArgs),
+    Build(command::build::BuildArgs),
+    Doctor(command::doctor::DoctorArgs),
+    Completions(command::completions::CompletionsArgs),
+    Man(command::man::ManArgs),
+    #[command(hide = true)]
+    ExitCodes(command::exit_codes::ExitCodesArgs),
+}
+
+impl Command {
+    /// Does it, and says with which code to exit.
+    pub(crate) fn run(&self, cx: &Context) -> Result<u8, CliError> {
+        match self {
+            Self::New(args) => command::new::run(cx, args),
+            Self::Build(args) => command::build::run(cx, args),
+            Self::Doctor(args) => command::doctor::run(cx, args),
+            Self::Completions(args) => command::completions::run(cx, args),
+            Self::Man(args) => command::man::run(cx, args),
+            Self::ExitCodes(args) => command::exit_codes::run(cx, args),
+        }
+    }
+}
+
+/// The whole tree, for parsing, completing and documenting.
+pub fn tree() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_tree_is_sound() {
+        super::tree().debug_assert();
+    }
+}

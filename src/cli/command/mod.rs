@@ -1,0 +1,8 @@
+//! One file per command: its arguments and one function.
+
+pub(crate) mod build;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod exit_codes;
+pub(crate) mod man;
+pub(crate) mod new;

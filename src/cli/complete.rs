@@ -1,0 +1,1 @@
+//! Completion of values: what is in the datastore that a bare command would use.

@@ -1,1 +1,0 @@
-//! Settings, each knowing where it came from.

@@ -1,0 +1,364 @@
+//! Every setting: its name, how a value is set and how it is shown.
+//!
+//! A new setting is a field of [`Settings`] and one entry of [`KEYS`]. Its variable follows from its
+//! name: `limits.memory` is `WRUN_LIMITS_MEMORY`.
+
+use std::path::{Path, PathBuf};
+
+use super::file::Raw;
+use super::quantity;
+use super::{Seed, Settings, StepSettings};
+use crate::model::definition::Retry;
+use crate::model::name::StepName;
+
+/// Sets a value, taking relative paths from the directory; the error follows the key in a sentence.
+type Set = fn(&mut Settings, &Raw, &Path) -> Result<(), String>;
+
+/// A setting.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name in a file, with dots.
+    pub name: &'static str,
+    /// What it is for, in one line.
+    pub about: &'static str,
+    pub(super) set: Set,
+    pub(super) show: fn(&Settings) -> String,
+}
+
+const fn key(
+    name: &'static str,
+    about: &'static str,
+    set: Set,
+    show: fn(&Settings) -> String,
+) -> Key {
+    Key {
+        name,
+        about,
+        set,
+        show,
+    }
+}
+
+/// All settings but those of single steps, in the order in which they are shown.
+pub const KEYS: &[Key] = &[
+    key(
+        "datastore",
+        "where runs are kept: a directory or a URL",
+        |s, v, from| {
+            let text = text(v)?;
+            s.datastore = if text.contains("://") {
+                text
+            } else {
+                path(&text, from)?
+            };
+            Ok(())
+        },
+        |s| s.datastore.clone(),
+    ),
+    key(
+        "max-workers",
+        "how many tasks run side by side",
+        |s, v, _| set(&mut s.max_workers, whole(v, 1, 1024)),
+        |s| s.max_workers.to_string(),
+    ),
+    key(
+        "compression-level",
+        "the level of zstd for artifacts",
+        |s, v, _| set(&mut s.compression_level, whole(v, 1, 19)),
+        |s| s.compression_level.to_string(),
+    ),
+    key(
+        "code-cache",
+        "the directory of compiled modules",
+        |s, v, from| {
+            s.code_cache = PathBuf::from(path(&text(v)?, from)?);
+            Ok(())
+        },
+        |s| s.code_cache.display().to_string(),
+    ),
+    key(
+        "seed",
+        "where chance comes from: a number or `random`",
+        set_seed,
+        |s| s.seed.to_string(),
+    ),
+    key(
+        "limits.memory",
+        "memory of a task",
+        |s, v, _| set(&mut s.limits.memory_mib, size_in(v, 1 << 20, 4096)),
+        |s| quantity::show_size(u64::from(s.limits.memory_mib) << 20),
+    ),
+    key(
+        "limits.timeout",
+        "the longest time of an attempt",
+        |s, v, _| set(&mut s.limits.timeout_ms, time(v)),
+        |s| quantity::show_time(s.limits.timeout_ms),
+    ),
+    key(
+        "limits.stack",
+        "the depth of calls",
+        |s, v, _| set(&mut s.limits.stack_kib, size_in(v, 1 << 10, 64 << 10)),
+        |s| quantity::show_size(u64::from(s.limits.stack_kib) << 10),
+    ),
+    key(
+        "limits.table-elements",
+        "elements of all tables of an instance",
+        |s, v, _| set(&mut s.limits.table_elements, whole(v, 1, 100_000_000)),
+        |s| s.limits.table_elements.to_string(),
+    ),
+    key(
+        "limits.handles",
+        "open readers, writers and streams of a task",
+        |s, v, _| set(&mut s.limits.handles, whole(v, 1, 1_000_000)),
+        |s| s.limits.handles.to_string(),
+    ),
+    key(
+        "limits.log",
+        "what an attempt may print",
+        |s, v, _| set(&mut s.limits.log_kib, size_in(v, 1 << 10, 1 << 21)),
+        |s| quantity::show_size(u64::from(s.limits.log_kib) << 10),
+    ),
+    key(
+        "limits.output",
+        "what an attempt may write",
+        |s, v, _| set(&mut s.limits.output_mib, size_in(v, 1 << 20, 1 << 30)),
+        |s| quantity::show_size(s.limits.output_mib << 20),
+    ),
+    key(
+        "limits.items",
+        "elements of a foreach",
+        |s, v, _| set(&mut s.limits.items, whole(v, 1, 100_000_000)),
+        |s| s.limits.items.to_string(),
+    ),
+];
+
+/// What can be said about a single step, after `steps.NAME.`.
+pub const STEP_KEYS: &[&str] = &[
+    "cpu",
+    "disk",
+    "gpus",
+    "memory",
+    "retry",
+    "retry.backoff",
+    "retry.times",
+    "timeout",
+];
+
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The variable of a key.
+pub fn variable_of(key: &str) -> String {
+    format!("WRUN_{}", key.to_ascii_uppercase().replace(['.', '-'], "_"))
+}
+
+/// The key of a variable.
+pub fn of_variable(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| variable_of(key.name) == name)
+}
+
+/// Takes `steps.NAME.FIELD` apart when the field is one.
+pub(super) fn step_key(key: &str) -> Option<(&str, &'static str)> {
+    let (step, field) = key.strip_prefix("steps.")?.split_once('.')?;
+    Some((step, STEP_KEYS.iter().find(|known| **known == field)?))
+}
+
+pub(super) fn set_step(
+    settings: &mut Settings,
+    step: &str,
+    field: &str,
+    value: &Raw,
+) -> Result<(), String> {
+    let name = StepName::new(step).map_err(|error| format!("names no step: {error}"))?;
+    let it = settings.steps.entry(name).or_default();
+    let retry = it.retry.unwrap_or(Retry {
+        times: 0,
+        backoff_ms: 0,
+    });
+    match field {
+        "memory" => it.resources.memory_mib = Some(size_in(value, 1 << 20, 4096)?),
+        "disk" => it.resources.disk_mib = Some(size_in(value, 1 << 20, 1 << 30)?),
+        "gpus" => it.resources.gpus = Some(whole(value, 0, 64)?),
+        "cpu" => it.resources.cpu_millis = Some(cpu(value)?),
+        "timeout" => it.timeout_ms = Some(time(value)?),
+        "retry" | "retry.times" => {
+            it.retry = Some(Retry {
+                times: whole(value, 0, 1000)?,
+                ..retry
+            })
+        }
+        _ => {
+            it.retry = Some(Retry {
+                backoff_ms: time(value)?,
+                ..retry
+            })
+        }
+    }
+    Ok(())
+}
+
+/// What is said about a step, as it would be written.
+pub(super) fn show_step(step: &StepSettings) -> Vec<(&'static str, String)> {
+    let mib = |mib: u32| quantity::show_size(u64::from(mib) << 20);
+    let cpu = step
+        .resources
+        .cpu_millis
+        .map(|millis| (f64::from(millis) / 1000.0).to_string());
+    let retry = step.retry.map(|retry| retry.times.to_string());
+    let backoff = step
+        .retry
+        .map(|retry| quantity::show_time(retry.backoff_ms));
+    let all = [
+        ("cpu", cpu),
+        ("disk", step.resources.disk_mib.map(mib)),
+        ("gpus", step.resources.gpus.map(|gpus| gpus.to_string())),
+        ("memory", step.resources.memory_mib.map(mib)),
+        ("retry.backoff", backoff),
+        ("retry.times", retry),
+        ("timeout", step.timeout_ms.map(quantity::show_time)),
+    ];
+    all.into_iter()
+        .filter_map(|(field, value)| Some((field, value?)))
+        .collect()
+}
+
+fn set<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *field = value?;
+    Ok(())
+}
+
+fn set_seed(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String> {
+    settings.seed = match value {
+        Raw::Text(text) if text == "random" => Seed::Random,
+        other => match whole(other, 0, u64::MAX) {
+            Ok(seed) => Seed::Fixed(seed),
+            Err(_) => return Err("is a whole number from 0 or `random`".to_owned()),
+        },
+    };
+    Ok(())
+}
+
+fn text(value: &Raw) -> Result<String, String> {
+    match value {
+        Raw::Text(text) if !text.trim().is_empty() => Ok(text.clone()),
+        Raw::Text(_) => Err("is empty".to_owned()),
+        _ => Err("takes text in quotation marks".to_owned()),
+    }
+}
+
+/// A path, absolute; `~/` is the home.
+fn path(text: &str, from: &Path) -> Result<String, String> {
+    let path = match text.strip_prefix("~/") {
+        Some(below) => std::env::home_dir()
+            .ok_or("is in a home that is not known")?
+            .join(below),
+        None => from.join(text),
+    };
+    let absolute = std::path::absolute(&path).map_err(|error| format!("is no path: {error}"))?;
+    absolute
+        .into_os_string()
+        .into_string()
+        .map_err(|_| "is no path in UTF-8".to_owned())
+}
+
+/// A whole number from `least` to `most`, which both fit into `T`.
+fn whole<T: TryFrom<u64>>(value: &Raw, least: u64, most: u64) -> Result<T, String> {
+    let number = match value {
+        Raw::Integer(number) => u64::try_from(*number).ok(),
+        Raw::Text(text) => text.trim().parse().ok(),
+        Raw::Float(_) | Raw::Other(_) => None,
+    };
+    let fits = number.filter(|number| (least..=most).contains(number));
+    let range = || format!("takes a whole number from {least} to {most}");
+    fits.and_then(|number| T::try_from(number).ok())
+        .ok_or_else(range)
+}
+
+/// A size in multiples of `unit`, at least one and at most `most` of them.
+fn size_in<T: TryFrom<u64>>(value: &Raw, unit: u64, most: u64) -> Result<T, String> {
+    let bytes = match value {
+        Raw::Text(text) => quantity::size(text)?,
+        other => quantity::size(&other.to_string())?,
+    };
+    let count = bytes / unit;
+    let fits = bytes % unit == 0 && (1..=most).contains(&count);
+    let range = || {
+        let (least, most) = (quantity::show_size(unit), quantity::show_size(most * unit));
+        format!(
+            "takes a size from {least} to {most}, in whole {}",
+            &least[2..]
+        )
+    };
+    T::try_from(count).ok().filter(|_| fits).ok_or_else(range)
+}
+
+fn time(value: &Raw) -> Result<u64, String> {
+    match value {
+        Raw::Text(text) => quantity::time(text),
+        other => quantity::time(&other.to_string()),
+    }
+}
+
+/// Thousandths of a processor.
+fn cpu(value: &Raw) -> Result<u32, String> {
+    let cores = match value {
+        Raw::Integer(number) => Some(*number as f64),
+        Raw::Float(number) => Some(*number),
+        Raw::Text(text) => text.trim().parse().ok(),
+        Raw::Other(_) => None,
+    };
+    let fits = cores.filter(|cores| (0.001..=1024.0).contains(cores));
+    let range = || "takes a number of processors from 0.001 to 1024".to_owned();
+    fits.map(|cores| (cores * 1000.0).round() as u32)
+        .ok_or_else(range)
+}
+
+/// The known key that `key` was most likely meant to be.
+pub(super) fn similar(key: &str) -> Option<String> {
+    if let Some(rest) = key.strip_prefix("step.") {
+        return Some(format!("steps.{rest}"));
+    }
+    let (prefix, name) = match key
+        .strip_prefix("steps.")
+        .and_then(|rest| rest.split_once('.'))
+    {
+        Some((step, field)) => (format!("steps.{step}."), field),
+        None => (String::new(), key),
+    };
+    let known: Vec<&str> = match prefix.is_empty() {
+        true => KEYS.iter().map(|key| key.name).collect(),
+        false => STEP_KEYS.to_vec(),
+    };
+    let distance = |known: &str| {
+        // `memory` at the top is `limits.memory`.
+        let last = known.rsplit('.').next().unwrap_or(known);
+        distance(&name.replace('_', "-"), known).min(distance(name, last) + 1)
+    };
+    let best = known.into_iter().min_by_key(|known| distance(known))?;
+    (distance(best) <= 1 + name.len() / 4).then(|| format!("{prefix}{best}"))
+}
+
+/// The names that could stand in the place of `key`.
+pub(super) fn names_beside(key: &str) -> Vec<&'static str> {
+    let is_of_step = key.starts_with("steps.");
+    if is_of_step {
+        STEP_KEYS.to_vec()
+    } else {
+        KEYS.iter().map(|key| key.name).collect()
+    }
+}
+
+/// How many letters must be put in, taken out or replaced to make `b` of `a` (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,145 @@
+//! Every key of a datastore.
+//!
+//! The same keys in a directory and in S3:
+//!
+//! ```text
+//! wrun-datastore                        format version, id                       create-only
+//! blobs/<hh>/<64 hex>                   a blob, named by BLAKE3 of its plain bytes
+//! snapshots/<64 hex>                    a code snapshot's manifest, named likewise
+//! flows/<flow>/index/<inverted number>  header of a run; creating it allots the number
+//! flows/<flow>/runs/<n>/journal/<seq>   a segment of the journal                 create-only
+//! flows/<flow>/runs/<n>/summary         what became of an ended run
+//! flows/<flow>/runs/<n>/tags            tags as they are now                     replaced if unchanged
+//! ```
+//!
+//! The header lies in the index, so that a run exists with all that is fixed about it or not at
+//! all. Numbers in the index are inverted (2^64 - 1 - n), so that a listing gives the newest first.
+
+use super::object::{Key, Prefix};
+use crate::model::digest::Digest;
+use crate::model::id::{RunId, RunNumber};
+use crate::model::name::FlowName;
+
+fn key(text: String) -> Key {
+    Key::new(&text).expect("names, numbers and digests have only characters that keys may have")
+}
+
+fn prefix(text: String) -> Prefix {
+    Prefix::new(&text).expect("names and numbers have only characters that keys may have")
+}
+
+/// Says that there is a datastore, and of which format.
+pub(crate) fn format() -> Key {
+    key("wrun-datastore".to_owned())
+}
+
+/// A blob.
+pub(crate) fn blob(digest: &Digest) -> Key {
+    let hex = digest.to_string();
+    key(format!("blobs/{}/{hex}", &hex[..2]))
+}
+
+/// The manifest of a code snapshot.
+pub(crate) fn snapshot(digest: &Digest) -> Key {
+    key(format!("snapshots/{digest}"))
+}
+
+/// All flows.
+pub(crate) fn flows() -> Prefix {
+    prefix("flows/".to_owned())
+}
+
+/// A key behind all keys of `flow` and before those of any other flow.
+pub(crate) fn after_flow(flow: &FlowName) -> Key {
+    // `/` is followed by `0` in ASCII: nothing lies between `flow/…` and this key.
+    key(format!("flows/{flow}0"))
+}
+
+/// The flow to which a key belongs.
+pub(crate) fn flow_of(key: &Key) -> Option<FlowName> {
+    key.as_str()
+        .strip_prefix("flows/")?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// The headers of all runs of a flow, newest first.
+pub(crate) fn index(flow: &FlowName) -> Prefix {
+    prefix(format!("flows/{flow}/index/"))
+}
+
+/// The header of a run.
+pub(crate) fn header(run: &RunId) -> Key {
+    key(format!(
+        "flows/{}/index/{:020}",
+        run.flow,
+        u64::MAX - run.number
+    ))
+}
+
+/// The number of the run whose header has this key.
+pub(crate) fn number_of(key: &Key) -> Option<RunNumber> {
+    let digits = key.as_str().rsplit('/').next()?;
+    digits
+        .parse::<u64>()
+        .ok()
+        .filter(|_| digits.len() == 20)
+        .map(|inverted| u64::MAX - inverted)
+}
+
+/// The journal of a run.
+pub(crate) fn journal(run: &RunId) -> Prefix {
+    prefix(format!("flows/{}/runs/{}/journal/", run.flow, run.number))
+}
+
+/// A segment of a journal.
+pub(crate) fn segment(run: &RunId, number: u64) -> Key {
+    key(format!(
+        "flows/{}/runs/{}/journal/{number:010}",
+        run.flow, run.number
+    ))
+}
+
+/// The number of the segment with this key.
+pub(crate) fn segment_of(key: &Key) -> Option<u64> {
+    let digits = key.as_str().rsplit('/').next()?;
+    digits.parse().ok().filter(|_| digits.len() >= 10)
+}
+
+/// What became of an ended run.
+pub(crate) fn summary(run: &RunId) -> Key {
+    key(format!("flows/{}/runs/{}/summary", run.flow, run.number))
+}
+
+/// The tags of a run as they are now.
+pub(crate) fn tags(run: &RunId) -> Key {
+    key(format!("flows/{}/runs/{}/tags", run.flow, run.number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newer_runs_come_first() {
+        let run = |n| RunId {
+            flow: "wordcount".parse().unwrap(),
+            number: n,
+        };
+        assert!(header(&run(10)) < header(&run(9)));
+        assert_eq!(number_of(&header(&run(42))), Some(42));
+        assert_eq!(number_of(&Key::new("flows/f/index/12").unwrap()), None);
+    }
+
+    #[test]
+    fn a_flow_is_skipped_as_a_whole() {
+        let flow: FlowName = "a".parse().unwrap();
+        let last = Key::new("flows/a/runs/9/zzz").unwrap();
+        assert!(last < after_flow(&flow));
+        assert!(after_flow(&flow) < Key::new("flows/aa/index/0").unwrap());
+        // `a-b` sorts before `a/`, so it was met before `a`.
+        assert!(Key::new("flows/a-b/index/0").unwrap() < Key::new("flows/a/index/0").unwrap());
+    }
+}

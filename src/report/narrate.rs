@@ -1,0 +1,150 @@
+//! What is said about single events, the same in a live picture and in plain lines: that the run
+//! began, what tasks print, what fails, what is tried again, and that somebody asked to stop.
+
+use std::collections::BTreeMap;
+
+use super::loglines::{Line, LineBuffer};
+use super::style::Style;
+use super::{clean, failure, human};
+use crate::model::event::Event;
+use crate::model::failure::Failure;
+use crate::model::header::RunHeader;
+use crate::model::id::TaskId;
+use crate::model::record::{LogChunk, Logs, Record, Stream};
+
+/// Says in lines what single events mean.
+#[derive(Clone, Debug)]
+pub struct Narrator {
+    style: Style,
+    logs: BTreeMap<TaskId, LineBuffer>,
+    run: String,
+}
+
+impl Narrator {
+    /// A narrator that paints with `style`.
+    pub fn new(style: Style) -> Self {
+        Self {
+            style,
+            logs: BTreeMap::new(),
+            run: String::new(),
+        }
+    }
+
+    /// What is to be said about `event`; often nothing.
+    pub fn lines(&mut self, event: &Event) -> Vec<String> {
+        match event {
+            Event::RunStarted { header } => self.began(header),
+            Event::Log { task, chunks, .. } => self.printed(task, chunks),
+            Event::Finished {
+                task,
+                attempt,
+                record,
+            } => self.finished(task, *attempt, record),
+            Event::Retrying {
+                task,
+                attempt,
+                after_ms,
+                ..
+            } => {
+                vec![self.retrying(task, *attempt, *after_ms)]
+            }
+            Event::Caught { task, artifact, .. } => {
+                let word = self.style.stopped("caught");
+                vec![format!(
+                    "{task} {word}: the failure is the artifact `{}`",
+                    artifact.name
+                )]
+            }
+            Event::CancelRequested { .. } => {
+                vec![
+                    self.style
+                        .stopped("stopping: tasks that run are given time to end"),
+                ]
+            }
+            Event::Started { .. } | Event::Progress { .. } | Event::RunEnded { .. } => Vec::new(),
+        }
+    }
+
+    fn began(&mut self, header: &RunHeader) -> Vec<String> {
+        self.run = header.run.to_string();
+        let mut line = format!("run {}", self.style.name(&self.run));
+        if let Some(origin) = &header.origin {
+            line += &format!(", continues {origin}");
+        }
+        vec![line]
+    }
+
+    fn printed(&mut self, task: &TaskId, chunks: &[LogChunk]) -> Vec<String> {
+        let buffer = self.logs.entry(task.clone()).or_default();
+        let lines: Vec<_> = chunks.iter().flat_map(|chunk| buffer.push(chunk)).collect();
+        lines.iter().map(|line| self.log_line(task, line)).collect()
+    }
+
+    fn finished(&mut self, task: &TaskId, attempt: u32, record: &Record) -> Vec<String> {
+        let mut lines = match &record.logs {
+            Logs::Inline(chunks) => self.printed(task, chunks),
+            Logs::Blob(value) => {
+                let size = human::bytes(value.size);
+                let command = format!("wrun logs {}/{task}", self.run);
+                vec![format!(
+                    "{task} printed {size}: {}",
+                    self.style.hint(command)
+                )]
+            }
+            Logs::None => Vec::new(),
+        };
+        if let Some(mut buffer) = self.logs.remove(task) {
+            lines.extend(buffer.finish().iter().map(|line| self.log_line(task, line)));
+        }
+        if let Err(why) = &record.result {
+            lines.extend(self.failed(task, attempt, why));
+        }
+        lines
+    }
+
+    fn failed(&self, task: &TaskId, attempt: u32, why: &Failure) -> Vec<String> {
+        let name = self.style.name(task);
+        let which = if attempt == 0 {
+            String::new()
+        } else {
+            format!(" in attempt {}", attempt + 1)
+        };
+        let first = format!(
+            "{name} failed{which}: {}",
+            failure::headline(why, &self.style)
+        );
+        let details = failure::details(why, &self.style);
+        std::iter::once(first)
+            .chain(details.lines().map(str::to_owned))
+            .collect()
+    }
+
+    fn retrying(&self, task: &TaskId, attempt: u32, after_ms: u64) -> String {
+        let word = self.style.stopped("tried again");
+        let when = match after_ms {
+            0 => "at once".to_owned(),
+            pause => format!("in {}", human::duration(pause.saturating_mul(1000))),
+        };
+        format!("{task} is {word} {when}, attempt {}", attempt + 1)
+    }
+
+    fn log_line(&self, task: &TaskId, line: &Line) -> String {
+        let text = clean::line(&line.text);
+        let text = match line.stream {
+            Stream::Stdout => text.into_owned(),
+            Stream::Stderr | Stream::Log => leveled(&text, &self.style),
+        };
+        format!("{} {text}", self.style.lane(&format!("{task} |")))
+    }
+}
+
+/// A log line painted by the level that leads it.
+fn leveled(text: &str, style: &Style) -> String {
+    let level = text.split([' ', ':']).next().unwrap_or_default();
+    match level.to_ascii_lowercase().as_str() {
+        "error" => style.failed(text),
+        "warn" | "warning" => style.warning(text),
+        "debug" | "trace" => style.faint(text),
+        _ => text.to_owned(),
+    }
+}

@@ -1,0 +1,152 @@
+//! What a cell may ask and say while it runs a task.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use crate::model::name::ArtifactName;
+use crate::sandbox::call::{Body, Reply, Request, Source};
+use crate::sandbox::host::{Host, HostError};
+use crate::sandbox::wire::{MAX_PIECE, ToAgent, ToCell};
+
+/// The most bytes of branches' values that a cell may ask for at once.
+const MAX_BUDGET: u32 = 4 << 20;
+
+/// Why a message was not answered.
+pub enum Trouble {
+    /// The cell must not say that.
+    Broke(String),
+    /// The agent could not answer.
+    Host(HostError),
+}
+
+impl From<HostError> for Trouble {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+/// The writers of one task.
+#[derive(Default)]
+pub struct Writers(BTreeSet<u32>);
+
+/// What a task may refer to.
+pub struct Rules {
+    reads: u32,
+    branches: u32,
+    branch_names: u32,
+    writes: Vec<ArtifactName>,
+    output: u64,
+}
+
+impl Rules {
+    /// The rules that follow from a request.
+    pub fn of(request: &Request) -> Self {
+        let branches = request.branches.as_ref();
+        Self {
+            reads: request.reads.len() as u32,
+            branches: branches.map_or(0, |branches| branches.count),
+            branch_names: branches.map_or(0, |branches| branches.names.len() as u32),
+            writes: request.writes.clone(),
+            output: request.limits.output_mib.saturating_mul(1 << 20),
+        }
+    }
+
+    fn knows(&self, source: Source) -> bool {
+        match source {
+            Source::Read(position) => position < self.reads,
+            Source::Branch { branch, name } => branch < self.branches && name < self.branch_names,
+        }
+    }
+
+    /// Checks what a reply says about artifacts.
+    pub fn check(&self, reply: Reply, writers: &Writers) -> Result<Reply, String> {
+        if reply.result.is_err() && !reply.puts.is_empty() {
+            return Err("its task failed and wrote artifacts".into());
+        }
+        let (mut names, mut used) = (BTreeSet::new(), BTreeSet::new());
+        for put in &reply.puts {
+            if !self.writes.contains(&put.name) {
+                return Err(format!("its task wrote {}, which it does not declare", put.name));
+            }
+            if !names.insert(&put.name) {
+                return Err(format!("its task wrote {} twice", put.name));
+            }
+            let known = match put.body {
+                Body::Bytes(_) => true,
+                Body::Written(writer) => writers.0.contains(&writer) && used.insert(writer),
+                Body::Passed(source) => self.knows(source),
+            };
+            if !known {
+                return Err(format!("its task wrote {} from nowhere", put.name));
+            }
+        }
+        Ok(reply)
+    }
+}
+
+/// Answers one message, or takes note of it.
+pub async fn serve(
+    message: ToAgent,
+    body: Bytes,
+    rules: &Rules,
+    writers: &mut Writers,
+    host: &mut dyn Host,
+) -> Result<Option<(ToCell, Bytes)>, Trouble> {
+    let broke = |what: &str| Err(Trouble::Broke(what.to_owned()));
+    match message {
+        ToAgent::Read { source, offset, len } => {
+            if !rules.knows(source) || len as usize > MAX_PIECE {
+                return broke("it asked for what its task does not read");
+            }
+            let piece = host.read_at(source, offset, len).await?;
+            Ok(Some((ToCell::Piece, piece)))
+        }
+        ToAgent::Branches { name, first, budget } => {
+            if name >= rules.branch_names || first >= rules.branches || budget > MAX_BUDGET {
+                return broke("it asked for a branch that its task does not have");
+            }
+            let values = host.branches(name, first, budget).await?;
+            Ok(Some((ToCell::Branches(values), Bytes::new())))
+        }
+        ToAgent::BranchTask { branch } => {
+            if branch >= rules.branches {
+                return broke("it asked for a branch that its task does not have");
+            }
+            Ok(Some((ToCell::BranchTask(host.branch_task(branch).await?), Bytes::new())))
+        }
+        ToAgent::Create { writer, media } => {
+            if rules.writes.is_empty() || !writers.0.insert(writer) {
+                return broke("it opened a writer that its task must not open");
+            }
+            host.create(writer, media).await?;
+            Ok(None)
+        }
+        ToAgent::Write { writer } => {
+            if !writers.0.contains(&writer) {
+                return broke("it wrote to a writer that is not open");
+            }
+            host.write(writer, body).await?;
+            Ok(None)
+        }
+        ToAgent::Progress { done, total, message } => {
+            host.progress(done, total, message);
+            Ok(None)
+        }
+        ToAgent::Logs(chunks) => {
+            host.logs(chunks);
+            Ok(None)
+        }
+        _ => broke("it sent a message out of turn"),
+    }
+}
+
+/// A time limit as people say it.
+pub fn duration(milliseconds: u64) -> String {
+    match milliseconds {
+        ms if ms % 3_600_000 == 0 && ms > 0 => format!("{} h", ms / 3_600_000),
+        ms if ms % 60_000 == 0 && ms > 0 => format!("{} min", ms / 60_000),
+        ms if ms % 1_000 == 0 && ms > 0 => format!("{} s", ms / 1_000),
+        ms => format!("{ms} ms"),
+    }
+}

@@ -1,0 +1,192 @@
+//! What runs inside the cell.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::input::Input;
+use super::line::{Channel, Line, Outbox};
+use crate::sandbox::call::{Profile, Request};
+use crate::sandbox::engine::{MAX_STACK_KIB, Setup};
+use crate::sandbox::execute::{Code, Engines, Refusal, Source};
+use crate::sandbox::wire::{ToAgent, ToCell, VERSION};
+use crate::sandbox::world::agent::Nobody;
+
+/// What the host's own functions need of the stack below a guest.
+const HOST_STACK: usize = 4 << 20;
+/// How often a long task's output is sent, in nanoseconds.
+const SEND_PRINTED_EVERY: i64 = 250_000_000;
+
+/// Runs a cell on the socket that is its standard input, until that closes.
+///
+/// The whole of the hidden command `wrun cell`.
+pub fn cell_main() -> ExitCode {
+    match start() {
+        Ok(never) => match never {},
+        Err(error) => {
+            eprintln!("the cell cannot start: {error}");
+            eprintln!("`wrun cell` is started by wrun itself, with a socket as standard input");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> io::Result<std::convert::Infallible> {
+    // A core file would hold the artifacts of the task.
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    socket.peer_addr()?;
+    let outbox = Outbox::new(socket.try_clone()?);
+    let theirs = outbox.clone();
+    let ours = socket.try_clone()?;
+    // A thread of its own, because guests need a stack of known size.
+    std::thread::Builder::new()
+        .name("guest".into())
+        .stack_size(((MAX_STACK_KIB as usize) << 10) + HOST_STACK)
+        .spawn(move || {
+            let code = match serve(Input::new(ours), theirs) {
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                    eprintln!("the cell ends: {error}");
+                    1
+                }
+                _ => 0,
+            };
+            std::process::exit(code);
+        })?;
+    watch(&socket, &outbox)
+}
+
+/// Ends the process when the agent is gone, even if a guest never returns; and sends what long
+/// tasks print.
+fn watch(socket: &UnixStream, outbox: &Mutex<Outbox>) -> io::Result<std::convert::Infallible> {
+    let pause = Timespec { tv_sec: 0, tv_nsec: SEND_PRINTED_EVERY };
+    loop {
+        let mut gone = [PollFd::new(socket, PollFlags::RDHUP)];
+        match poll(&mut gone, Some(&pause)) {
+            Ok(0) => {
+                let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
+                outbox.send_printed()?;
+            }
+            Ok(_) => std::process::exit(0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Obeys the agent's orders until the socket closes.
+fn serve(input: Input, outbox: Arc<Mutex<Outbox>>) -> io::Result<()> {
+    let channel = Rc::new(RefCell::new(Channel::new(input, outbox)));
+    let mut engines = Engines::default();
+    let mut code = None;
+    loop {
+        let (order, body) = channel.borrow_mut().input().next()?;
+        let answer = match order {
+            ToCell::Hello { version: VERSION, nonce } => {
+                (ToAgent::Ready { version: VERSION, nonce }, Vec::new())
+            }
+            ToCell::Compile { profile } => compile(profile, body),
+            ToCell::Load { profile, size } => {
+                let file = channel.borrow_mut().input().file()?;
+                let loaded = Code::load(&mut engines, profile, from_file(file, size));
+                (keep(&mut code, loaded), Vec::new())
+            }
+            ToCell::Describe { limits } => {
+                let loaded = code.as_mut().ok_or_else(nothing_loaded)?;
+                let described = loaded.describe(&mut engines, &limits, Box::new(Nobody));
+                let answer = described.map(|definition| ToAgent::Described(Box::new(definition)));
+                (answer.unwrap_or_else(ToAgent::Refused), Vec::new())
+            }
+            ToCell::Run(request) => {
+                let loaded = code.as_mut().ok_or_else(nothing_loaded)?;
+                run(&channel, &mut engines, loaded, *request)?;
+                continue;
+            }
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "an order out of turn")),
+        };
+        channel.borrow().output().send(&answer.0, &answer.1)?;
+    }
+}
+
+fn nothing_loaded() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "an order for a module before one was loaded")
+}
+
+fn keep(slot: &mut Option<Code>, loaded: Result<Code, Refusal>) -> ToAgent {
+    match loaded {
+        Ok(code) => {
+            *slot = Some(code);
+            ToAgent::Loaded
+        }
+        Err(refusal) => ToAgent::Refused(refusal),
+    }
+}
+
+fn run(
+    channel: &Rc<RefCell<Channel>>,
+    engines: &mut Engines,
+    code: &mut Code,
+    request: Request,
+) -> io::Result<()> {
+    let (mut reply, _) = code.execute(engines, request, Box::new(Line(channel.clone())));
+    channel.borrow_mut().settle()?;
+    let channel = channel.borrow();
+    let mut output = channel.output();
+    reply.logs = output.take_printed();
+    output.send(&ToAgent::Done(Box::new(reply)), &[])
+}
+
+/// Compiles a module, and checks that the result is a flow.
+fn compile(profile: Profile, wasm: Vec<u8>) -> (ToAgent, Vec<u8>) {
+    let compiled = || {
+        let engine = Setup::plain(profile)
+            .engine()
+            .map_err(|error| Refusal::Machine(format!("{error:#}")))?;
+        let compiled = engine
+            .precompile_component(&wasm)
+            .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        let compiled = Rc::new(compiled);
+        Code::load(&mut Engines::default(), profile, from_memory(compiled.clone()))?;
+        Ok(Rc::unwrap_or_clone(compiled))
+    };
+    match compiled() {
+        Ok(code) => (ToAgent::Compiled, code),
+        Err(refusal) => (ToAgent::Refused(refusal), Vec::new()),
+    }
+}
+
+fn from_memory(code: Rc<Vec<u8>>) -> Source {
+    Box::new(move |engine: &Engine| {
+        // SAFETY: `compile` made these bytes with wasmtime in this process.
+        unsafe { Component::deserialize(engine, code.as_slice()) }
+    })
+}
+
+/// Compiled code from an open file: mapped if the system shows open files by path, else read.
+fn from_file(file: File, size: u64) -> Source {
+    Box::new(move |engine: &Engine| {
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        if std::fs::exists(&path).unwrap_or(false) {
+            // SAFETY: the agent has authenticated this file: wasmtime made it in a cell, and its
+            // seal was made with the key of this user. It lies in a directory of this user alone,
+            // and is replaced but never written to again.
+            return unsafe { Component::deserialize_file(engine, path) };
+        }
+        let mut file = &file;
+        let mut code = Vec::with_capacity(size as usize);
+        file.rewind()?;
+        file.take(size).read_to_end(&mut code)?;
+        // SAFETY: as above.
+        unsafe { Component::deserialize(engine, &code) }
+    })
+}

@@ -1,0 +1,284 @@
+//! The line from a running guest to its agent, inside the cell.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Write};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::input::Input;
+use crate::model::artifact::MediaType;
+use crate::model::record::{LogChunk, Stream};
+use crate::sandbox::call::{Given, Source};
+use crate::sandbox::wire::{self, MAX_PIECE, ToAgent, ToCell};
+use crate::sandbox::world::agent::Agent;
+
+/// What was printed is sent when it is this much, in bytes.
+const PRINT_AT_ONCE: usize = 64 << 10;
+/// Pieces that are asked for before the guest wants them, when it reads one after the other.
+const AHEAD: usize = 4;
+/// How many bytes of branches' values are asked for at once.
+const BRANCH_BUDGET: u32 = 1 << 20;
+/// Progress is told at most this often.
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+
+/// The end of the socket for writing, and what waits to be written.
+///
+/// Shared with the thread that sends what a long task has printed.
+pub struct Outbox {
+    socket: UnixStream,
+    printed: Vec<(Stream, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl Outbox {
+    /// Writes to `socket`.
+    pub fn new(socket: UnixStream) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { socket, printed: Vec::new(), bytes: 0 }))
+    }
+
+    /// Sends a message with its body.
+    pub fn send(&mut self, message: &ToAgent, body: &[u8]) -> io::Result<()> {
+        let head = wire::head(message, body.len())?;
+        if body.is_empty() {
+            return self.socket.write_all(&head);
+        }
+        let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
+        let mut rest = &mut slices[..];
+        while !rest.is_empty() {
+            match self.socket.write_vectored(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what was printed and not sent.
+    pub fn take_printed(&mut self) -> Vec<LogChunk> {
+        self.bytes = 0;
+        let chunk = |(stream, bytes)| LogChunk { stream, bytes: Bytes::from(bytes) };
+        std::mem::take(&mut self.printed).into_iter().map(chunk).collect()
+    }
+
+    /// Sends what was printed, if anything was.
+    pub fn send_printed(&mut self) -> io::Result<()> {
+        if self.printed.is_empty() {
+            return Ok(());
+        }
+        let chunks = self.take_printed();
+        self.send(&ToAgent::Logs(chunks), &[])
+    }
+
+    fn print(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        for piece in bytes.chunks(MAX_PIECE) {
+            match self.printed.last_mut() {
+                Some((last, text)) if *last == stream => text.extend_from_slice(piece),
+                _ => self.printed.push((stream, piece.to_vec())),
+            }
+            self.bytes += piece.len();
+            if self.bytes >= PRINT_AT_ONCE {
+                self.send_printed()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A piece that was asked for.
+struct Piece {
+    source: Source,
+    offset: u64,
+    len: u32,
+    /// None until the answer was read.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Piece {
+    fn end(&self) -> u64 {
+        self.offset + u64::from(self.len)
+    }
+}
+
+/// Both ends of the socket.
+pub struct Channel {
+    input: Input,
+    output: Arc<Mutex<Outbox>>,
+    /// Pieces in the order in which they were asked for: first those that are here, then those that are not.
+    pieces: VecDeque<Piece>,
+    /// Where the last reading ended.
+    read_until: Option<(Source, u64)>,
+    progress: Option<Instant>,
+}
+
+impl Channel {
+    /// A channel over the two ends.
+    pub fn new(input: Input, output: Arc<Mutex<Outbox>>) -> Self {
+        Self { input, output, pieces: VecDeque::new(), read_until: None, progress: None }
+    }
+
+    /// The end for reading.
+    pub fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
+    /// The end for writing.
+    pub fn output(&self) -> MutexGuard<'_, Outbox> {
+        self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Forgets one task: reads the answers that it did not wait for.
+    pub fn settle(&mut self) -> io::Result<()> {
+        while !self.pieces.is_empty() {
+            self.drop_piece()?;
+        }
+        self.read_until = None;
+        self.progress = None;
+        Ok(())
+    }
+
+    fn drop_piece(&mut self) -> io::Result<()> {
+        self.arrive()?;
+        self.pieces.pop_front();
+        Ok(())
+    }
+
+    /// Waits for the first piece.
+    fn arrive(&mut self) -> io::Result<()> {
+        let Some(first) = self.pieces.front_mut() else { return Ok(()) };
+        if first.bytes.is_none() {
+            let (ToCell::Piece, bytes) = self.input.next()? else { return Err(out_of_turn()) };
+            if bytes.len() != first.len as usize {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a piece has another length"));
+            }
+            first.bytes = Some(bytes);
+        }
+        Ok(())
+    }
+
+    fn ask_piece(&mut self, source: Source, offset: u64, len: u32) -> io::Result<()> {
+        self.output().send(&ToAgent::Read { source, offset, len }, &[])?;
+        self.pieces.push_back(Piece { source, offset, len, bytes: None });
+        Ok(())
+    }
+
+    /// Asks for the pieces after `from`, up to [`AHEAD`].
+    fn ask_ahead(&mut self, source: Source, from: u64, size: u64) -> io::Result<()> {
+        let mut next = self.pieces.back().map_or(from, Piece::end);
+        while self.pieces.len() < AHEAD && next < size {
+            let len = (size - next).min(MAX_PIECE as u64);
+            self.ask_piece(source, next, len as u32)?;
+            next += len;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, source: Source, offset: u64, len: u32, size: u64) -> io::Result<Vec<u8>> {
+        let onward = offset == 0 || self.read_until == Some((source, offset));
+        let mut all = Vec::new();
+        while all.len() < len as usize {
+            let at = offset + all.len() as u64;
+            let wanted = len as usize - all.len();
+            let covers = |p: &Piece| p.source == source && p.offset <= at && at < p.end();
+            while self.pieces.front().is_some_and(|piece| !covers(piece)) {
+                self.drop_piece()?;
+            }
+            if self.pieces.is_empty() {
+                self.ask_piece(source, at, wanted.min(MAX_PIECE) as u32)?;
+            }
+            if onward {
+                self.ask_ahead(source, at, size)?;
+            }
+            self.arrive()?;
+            self.take(at, wanted, &mut all);
+        }
+        self.read_until = Some((source, offset + u64::from(len)));
+        Ok(all)
+    }
+
+    /// Takes up to `wanted` bytes from the first piece, which covers `at`.
+    fn take(&mut self, at: u64, wanted: usize, into: &mut Vec<u8>) {
+        let Some(first) = self.pieces.front_mut() else { return };
+        let Some(bytes) = &mut first.bytes else { return };
+        let from = (at - first.offset) as usize;
+        let part = wanted.min(bytes.len() - from);
+        let last = from + part == bytes.len();
+        if into.is_empty() && part == bytes.len() {
+            *into = std::mem::take(bytes);
+        } else {
+            into.extend_from_slice(&bytes[from..from + part]);
+        }
+        if last {
+            self.pieces.pop_front();
+        }
+    }
+
+    fn question(&mut self, question: &ToAgent) -> io::Result<ToCell> {
+        // Answers come in order, so those to earlier questions are in front of this one.
+        while self.pieces.iter().any(|piece| piece.bytes.is_none()) {
+            self.drop_piece()?;
+        }
+        self.output().send(question, &[])?;
+        Ok(self.input.next()?.0)
+    }
+
+    fn progress(&mut self, done: u64, total: u64, message: String) -> io::Result<()> {
+        let now = Instant::now();
+        if self.progress.is_some_and(|last| now - last < PROGRESS_EVERY) {
+            return Ok(());
+        }
+        self.progress = Some(now);
+        self.output().send(&ToAgent::Progress { done, total, message }, &[])
+    }
+}
+
+fn out_of_turn() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a message came out of turn")
+}
+
+/// The channel as a guest's world has it.
+#[derive(Clone)]
+pub struct Line(pub Rc<RefCell<Channel>>);
+
+impl Agent for Line {
+    fn read(&mut self, source: Source, offset: u64, len: u32, size: u64) -> io::Result<Vec<u8>> {
+        self.0.borrow_mut().read(source, offset, len, size)
+    }
+
+    fn branches(&mut self, name: u32, first: u32) -> io::Result<Vec<Option<Given>>> {
+        let question = ToAgent::Branches { name, first, budget: BRANCH_BUDGET };
+        match self.0.borrow_mut().question(&question)? {
+            ToCell::Branches(values) if !values.is_empty() => Ok(values),
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    fn branch_task(&mut self, branch: u32) -> io::Result<String> {
+        match self.0.borrow_mut().question(&ToAgent::BranchTask { branch })? {
+            ToCell::BranchTask(task) => Ok(task),
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    fn create(&mut self, writer: u32, media: MediaType) -> io::Result<()> {
+        self.0.borrow().output().send(&ToAgent::Create { writer, media }, &[])
+    }
+
+    fn write(&mut self, writer: u32, bytes: &[u8]) -> io::Result<()> {
+        self.0.borrow().output().send(&ToAgent::Write { writer }, bytes)
+    }
+
+    fn progress(&mut self, done: u64, total: u64, message: String) -> io::Result<()> {
+        self.0.borrow_mut().progress(done, total, message)
+    }
+
+    fn print(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        self.0.borrow().output().print(stream, bytes)
+    }
+}

@@ -1,0 +1,80 @@
+//! One module with one step per behaviour. `tests/sandbox` has a test for each, and fails if one
+//! is missing.
+
+#[path = "../../../guest-sdk/src/bindings.rs"]
+#[allow(missing_docs, clippy::all, warnings)]
+mod bindings;
+
+mod artifacts;
+mod chance;
+mod ends;
+mod limits;
+mod prints;
+
+use bindings::wrun::flow::types::{
+    Definition, Edge, Failure, Outcome, Resources, Step as Description,
+};
+
+/// What a step gives back.
+type Ended = Result<Outcome, Failure>;
+
+/// A step: its name, and what it does.
+type Step = (&'static str, fn() -> Ended);
+
+/// All steps, in one order.
+fn steps() -> Vec<Step> {
+    [ends::STEPS, limits::STEPS, prints::STEPS, chance::STEPS, artifacts::STEPS].concat()
+}
+
+struct Guests;
+
+impl bindings::Guest for Guests {
+    fn describe() -> Definition {
+        Definition {
+            name: "guests".into(),
+            docs: "One behaviour each.".into(),
+            sdk: "none".into(),
+            parameters: Vec::new(),
+            steps: steps().into_iter().map(|(name, _)| description(name)).collect(),
+        }
+    }
+
+    fn run(step: String) -> Ended {
+        match steps().into_iter().find(|(name, _)| *name == step) {
+            Some((_, run)) => run(),
+            None => Err(Failure {
+                retryable: false,
+                message: format!("there is no step `{step}`"),
+                causes: Vec::new(),
+            }),
+        }
+    }
+}
+
+fn description(name: &str) -> Description {
+    Description {
+        name: name.into(),
+        docs: String::new(),
+        source: String::new(),
+        reads: Vec::new(),
+        item: None,
+        join: false,
+        inputs: Vec::new(),
+        merge: Vec::new(),
+        writes: Vec::new(),
+        edge: Edge::End,
+        retry: None,
+        timeout_ms: None,
+        catch: None,
+        resources: Resources { cpu_millis: None, memory_mib: None, gpus: None, disk_mib: None },
+        portable_floats: false,
+    }
+}
+
+/// Writes text as the artifact `out`.
+fn out(text: impl AsRef<str>) -> Ended {
+    bindings::wrun::flow::artifacts::put("out", "text/plain", text.as_ref().as_bytes());
+    Ok(Outcome::Done)
+}
+
+bindings::export_flow!(Guests with_types_in bindings);

@@ -1,0 +1,10 @@
+//! The sandbox, from outside: real cells, real guests.
+//!
+//! `behaviours` holds one test for each step of `tests/guests`, and fails if one is missing.
+//! `hostile` has modules that are no flows or mean harm, `cells` and `cache` the rest.
+
+mod behaviours;
+mod cache;
+mod cells;
+mod harness;
+mod hostile;
