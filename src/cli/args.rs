@@ -67,6 +67,12 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     New(command::new::NewArgs),
     Build(command::build::BuildArgs),
+    Check(command::check::CheckArgs),
+    Runs(command::runs::RunsArgs),
+    Show(command::show::ShowArgs),
+    Logs(command::logs::LogsArgs),
+    Get(command::get::GetArgs),
+    Tag(command::tag::TagArgs),
     Doctor(command::doctor::DoctorArgs),
     Completions(command::completions::CompletionsArgs),
     Man(command::man::ManArgs),
@@ -78,6 +84,12 @@ impl Command {
     /// Does it, and says with which code to exit.
     pub(crate) fn run(&self, cx: &Context) -> Result<u8, CliError> {
         match self {
+            Self::Check(args) => command::check::run(cx, args),
+            Self::Runs(args) => command::runs::run(cx, args),
+            Self::Show(args) => command::show::run(cx, args),
+            Self::Logs(args) => command::logs::run(cx, args),
+            Self::Get(args) => command::get::run(cx, args),
+            Self::Tag(args) => command::tag::run(cx, args),
             Self::New(args) => command::new::run(cx, args),
             Self::Build(args) => command::build::run(cx, args),
             Self::Doctor(args) => command::doctor::run(cx, args),

@@ -1,1 +1,160 @@
 //! Completion of values: what is in the datastore that a bare command would use.
+//!
+//! Whoever presses a key wants no error: where nothing can be read, nothing is offered.
+
+use std::ffi::OsStr;
+
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::context::Context;
+use super::store::Store;
+use crate::model::id::RunId;
+use crate::model::pathspec::{PathSpec, RunSelector};
+use crate::report::history::History;
+use crate::report::human;
+
+/// The most runs of a flow that are offered.
+const MAX_RUNS: usize = 50;
+/// The most tasks of a step that are offered.
+const MAX_TASKS: usize = 200;
+
+/// How far into a run a name goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Depth {
+    Run,
+    Task,
+    Artifact,
+}
+
+/// Completes the name of a flow.
+pub fn flows() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| offer(typed, |store, _| flow_names(store, "")))
+}
+
+/// Completes the name of a run.
+pub fn runs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| offer(typed, |store, text| within(store, text, Depth::Run)))
+}
+
+/// Completes the name of a run, a step or a task.
+pub fn tasks() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| offer(typed, |store, text| within(store, text, Depth::Task)))
+}
+
+/// Completes the name of an artifact.
+pub fn artifacts() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        offer(typed, |store, text| within(store, text, Depth::Artifact))
+    })
+}
+
+/// A name that could be meant, and a word about it.
+type Offer = (String, String);
+
+fn offer(
+    typed: &OsStr,
+    names: impl Fn(&Store, &str) -> Option<Vec<Offer>>,
+) -> Vec<CompletionCandidate> {
+    let Some(text) = typed.to_str() else { return Vec::new() };
+    let store = Context::for_completion().and_then(|cx| cx.store());
+    let Ok(store) = store else { return Vec::new() };
+    let offers = names(&store, text).unwrap_or_default();
+    offers
+        .into_iter()
+        .filter(|(name, _)| name.starts_with(text))
+        .enumerate()
+        .map(|(order, (name, about))| {
+            let help = (!about.is_empty()).then(|| about.into());
+            CompletionCandidate::new(name).help(help).display_order(Some(order))
+        })
+        .collect()
+}
+
+fn flow_names(store: &Store, ending: &str) -> Option<Vec<Offer>> {
+    let flows = store.flows().ok()?;
+    Some(flows.iter().map(|flow| (format!("{flow}{ending}"), String::new())).collect())
+}
+
+/// What could stand where `text` ends.
+fn within(store: &Store, text: &str, depth: Depth) -> Option<Vec<Offer>> {
+    let Some((before, _)) = text.rsplit_once('/') else {
+        let mut offers = vec![("latest".to_owned(), "the newest run".to_owned())];
+        offers.extend(flow_names(store, "/")?);
+        return Some(offers);
+    };
+    let parts: Vec<&str> = before.split('/').collect();
+    let named = if parts[0] == "latest" { 1 } else { 2 };
+    if parts.len() < named {
+        return runs_of(store, parts[0]);
+    }
+    if depth == Depth::Run {
+        return None;
+    }
+    let run = run_of(store, &parts[..named])?;
+    let (events, _) = store.events_from(&run, 0).ok()?;
+    let history = History::of(&events);
+    match (&parts[named..], depth) {
+        ([], _) => Some(steps_of(&history, before)),
+        ([step], _) => {
+            let mut offers = tasks_of(&history, before, step, depth)?;
+            if depth == Depth::Artifact {
+                offers.extend(artifacts_of(&run, &history, &events, before).unwrap_or_default());
+            }
+            Some(offers)
+        }
+        ([_, _], Depth::Artifact) => artifacts_of(&run, &history, &events, before),
+        _ => None,
+    }
+}
+
+fn runs_of(store: &Store, flow: &str) -> Option<Vec<Offer>> {
+    let flow = flow.parse().ok()?;
+    let mut offers = vec![(format!("{flow}/latest"), "the newest run".to_owned())];
+    for run in store.runs(&flow, MAX_RUNS).ok()? {
+        let about = store.header(&run).map(|header| human::time(header.created_at));
+        offers.push((run.to_string(), about.unwrap_or_default()));
+    }
+    Some(offers)
+}
+
+fn run_of(store: &Store, parts: &[&str]) -> Option<RunId> {
+    let selector: RunSelector = parts.join("/").parse().ok()?;
+    super::select::run(store, &selector).ok()
+}
+
+fn steps_of(history: &History, before: &str) -> Vec<Offer> {
+    let offer = |tasks: u64| human::count(tasks, "task");
+    history.steps().into_iter().map(|(step, sums)| (format!("{before}/{step}"), offer(sums.tasks))).collect()
+}
+
+fn tasks_of(history: &History, before: &str, step: &str, depth: Depth) -> Option<Vec<Offer>> {
+    let tasks = history.tasks(&step.parse().ok()?)?;
+    let ending = if depth == Depth::Artifact { "/" } else { "" };
+    let offer = |(place, facts): (_, &crate::report::history::TaskFacts)| {
+        let place: &crate::model::id::Place = place;
+        (format!("{before}/{place}{ending}"), facts.state.word().to_owned())
+    };
+    Some(tasks.iter().take(MAX_TASKS).map(offer).collect())
+}
+
+fn artifacts_of(
+    run: &RunId,
+    history: &History,
+    events: &[crate::model::event::Event],
+    before: &str,
+) -> Option<Vec<Offer>> {
+    use crate::model::pathspec::Within;
+    let spec: PathSpec = before.parse().ok()?;
+    let (step, place) = match spec.within() {
+        Within::Step(step) => (step, None),
+        Within::Task(step, place) => (step, Some(place)),
+        _ => return None,
+    };
+    let task = super::select::task(run, history, &step, place.as_ref()).ok()?;
+    let record = super::select::last_record(events, &task)?;
+    let offer = |artifact: &crate::model::artifact::Artifact| {
+        let about = format!("{}, {}", artifact.value.media, human::bytes(artifact.value.size));
+        (format!("{before}/{}", artifact.name), about)
+    };
+    Some(record.artifacts.iter().map(offer).collect())
+}

@@ -1,10 +1,11 @@
 //! What every command may use: where it was started, how to write, and what time it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::Global;
 use super::error::{CliError, Kind};
-use super::output::Output;
+use super::output::{Color, Output};
+use crate::config::{Environment, Flags, Settings};
 use crate::model::time::Timestamp;
 
 /// What every command may use.
@@ -33,6 +34,39 @@ impl Context {
             directory,
             datastore_flag: global.datastore.clone(),
             out: Output::new(global.color, global.json, global.quiet),
+        })
+    }
+
+    /// A context for completing values: no flags, and nobody to talk to.
+    pub fn for_completion() -> Result<Self, CliError> {
+        let datastore = std::env::var("WRUN_DATASTORE").ok().filter(|it| !it.is_empty());
+        Self::new(&Global { datastore, color: Color::Never, json: false, quiet: true })
+    }
+
+    /// The settings for the directory in which the command was started.
+    ///
+    /// # Errors
+    /// When a file, a variable or a flag is wrong.
+    pub fn settings(&self) -> Result<Settings, CliError> {
+        self.settings_at(&self.directory)
+    }
+
+    /// The settings for whoever works in `directory`.
+    ///
+    /// # Errors
+    /// When a file, a variable or a flag is wrong.
+    pub fn settings_at(&self, directory: &Path) -> Result<Settings, CliError> {
+        let flags = Flags::default().with("datastore", self.datastore_flag.as_ref());
+        Ok(Settings::load(directory, &flags, &Environment::of_process())?)
+    }
+
+    /// A runtime that works on this thread, for what waits for files and processes.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub fn runtime(&self) -> Result<tokio::runtime::Runtime, CliError> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+            CliError::new(Kind::Unavailable, "the system gives no event loop").caused_by(&error)
         })
     }
 

@@ -117,6 +117,12 @@ impl CliError {
         }
     }
 
+    /// The same error with more advice.
+    pub fn with_hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        self.hints.extend(hints);
+        self
+    }
+
     /// What kind of error it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -1,8 +1,15 @@
-//! Explains what the rooms `snapshot` and `config` could not do: kind, exit code and hints.
+//! Explains what the rooms below could not do: kind, exit code and hints, by the type of the error.
 
 use super::error::{CliError, Kind};
 use crate::config::ConfigError;
+use crate::datastore::object::StoreError;
+use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
+use crate::model::validate::Problems;
+use crate::sandbox::ModuleError;
 use crate::snapshot::{BuildError, RestoreError, SnapshotError};
+
+/// The most problems of a flow that an error lists.
+const MAX_PROBLEMS: usize = 5;
 
 fn with_hints(error: CliError, hints: Vec<String>) -> CliError {
     hints.into_iter().fold(error, CliError::hint)
@@ -66,5 +73,120 @@ impl From<ConfigError> for CliError {
             | ConfigError::Value { .. } => Kind::Usage,
         };
         with_hints(Self::from_error(kind, &error), error.hints())
+    }
+}
+
+impl From<ModuleError> for CliError {
+    fn from(error: ModuleError) -> Self {
+        let kind = match &error {
+            ModuleError::NotWasm { .. }
+            | ModuleError::CoreModule
+            | ModuleError::WrongWorld { .. }
+            | ModuleError::Import { .. }
+            | ModuleError::TooLarge { .. }
+            | ModuleError::CompileFailed { .. }
+            | ModuleError::CompileTimeout
+            | ModuleError::DescribeFailed { .. } => Kind::InvalidFlow,
+            ModuleError::Machine { .. }
+            | ModuleError::Cache { .. }
+            | ModuleError::Read { .. }
+            | ModuleError::Cell(_) => Kind::Unavailable,
+            ModuleError::Damaged { .. } => Kind::Damaged,
+        };
+        let mut it = Self::from_error(kind, &error);
+        if let ModuleError::DescribeFailed { failure } = &error {
+            it = failure.causes.iter().fold(it, |it, cause| it.cause(cause));
+            it = it.hint_if(failure.hint.clone());
+        }
+        it.hint_if(module_hint(&error).map(str::to_owned))
+    }
+}
+
+fn module_hint(error: &ModuleError) -> Option<&'static str> {
+    match error {
+        ModuleError::NotWasm { .. } => Some("`wrun build` makes a module of a flow's directory"),
+        ModuleError::CoreModule => {
+            Some("build it with `--target wasm32-wasip2`, as `wrun build` does")
+        }
+        ModuleError::WrongWorld { .. } => {
+            Some("a flow exports `describe` and `run`: `#[flow]` of wrun-sdk does so")
+        }
+        ModuleError::Machine { .. } | ModuleError::Cell(_) => Some("`wrun doctor` checks the machine"),
+        ModuleError::Cache { .. } => {
+            Some("`code-cache` in `wrun.toml`, or `WRUN_CODE_CACHE`, names another directory")
+        }
+        _ => None,
+    }
+}
+
+impl From<Problems> for CliError {
+    fn from(problems: Problems) -> Self {
+        let many = crate::report::human::count(problems.count() as u64, "problem");
+        let mut it = Self::new(Kind::InvalidFlow, format!("the flow cannot run: it has {many}"));
+        for problem in problems.iter().take(MAX_PROBLEMS) {
+            it = it.cause(problem.to_string());
+        }
+        it.hint("`wrun check` shows them all")
+    }
+}
+
+impl From<DatastoreError> for CliError {
+    fn from(error: DatastoreError) -> Self {
+        let (kind, hint) = match &error {
+            DatastoreError::Missing { .. } => (
+                Kind::NotFound,
+                Some("`wrun run` in a flow's directory makes one; `--datastore URL` looks elsewhere"),
+            ),
+            DatastoreError::NotADatastore { .. } | DatastoreError::NotADirectory { .. } => {
+                (Kind::Usage, Some("`--datastore URL` or `WRUN_DATASTORE` names another"))
+            }
+            DatastoreError::Newer { .. } | DatastoreError::Damaged { .. } => (Kind::Damaged, None),
+            DatastoreError::Unsupported { .. } => (Kind::Unavailable, None),
+            DatastoreError::Store(_) => (Kind::Unavailable, Some("`wrun doctor` checks the datastore")),
+        };
+        Self::from_error(kind, &error).hint_if(hint.map(str::to_owned))
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::from_error(Kind::Unavailable, &error).hint("`wrun doctor` checks the datastore")
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        let kind = match &error {
+            RunError::Missing { .. } => Kind::NotFound,
+            RunError::Damaged { .. } | RunError::Newer { .. } => Kind::Damaged,
+            RunError::Busy { .. } | RunError::Store(_) => Kind::Unavailable,
+        };
+        let hint = matches!(kind, Kind::NotFound).then(|| "`wrun runs` lists the runs".to_owned());
+        Self::from_error(kind, &error).hint_if(hint)
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        let kind = match &error {
+            JournalError::Damaged { .. } | JournalError::Missing { .. } | JournalError::Newer { .. } => {
+                Kind::Damaged
+            }
+            _ => Kind::Unavailable,
+        };
+        Self::from_error(kind, &error)
+    }
+}
+
+impl From<BlobError> for CliError {
+    fn from(error: BlobError) -> Self {
+        let kind = match &error {
+            BlobError::Missing { .. } | BlobError::Damaged { .. } | BlobError::Newer { .. } => {
+                Kind::Damaged
+            }
+            BlobError::InRecord { .. } => Kind::Internal,
+            _ => Kind::Unavailable,
+        };
+        Self::from_error(kind, &error)
     }
 }

@@ -11,10 +11,14 @@ mod complete;
 mod context;
 pub mod error;
 pub mod exit;
+mod flow;
 mod explain;
 pub mod output;
 pub mod params;
+mod select;
+mod store;
 mod suggest;
+mod template;
 mod value;
 
 use std::process::ExitCode;
@@ -30,6 +34,10 @@ use output::{Color, Output};
 
 /// Runs the command line and says how it went.
 pub fn main() -> ExitCode {
+    // Before all else: a cell is started for every worker of a run, and parses nothing.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == "cell") {
+        return crate::sandbox::cell_main();
+    }
     clap_complete::CompleteEnv::with_factory(args::tree).complete();
     let arguments: Vec<_> = std::env::args_os().collect();
     let parsed = args::tree()

@@ -64,7 +64,12 @@ impl Output {
         let mut out = io::stdout().lock();
         out.write_all(bytes)
             .and_then(|()| out.flush())
-            .map_err(|error| stdout_error(&error))
+            .map_err(|error| unwritable(&error))
+    }
+
+    /// What it means that standard output could not be written.
+    pub fn stdout_error(&self, error: &io::Error) -> CliError {
+        unwritable(error)
     }
 
     /// Writes text, with a line end when it has none.
@@ -117,7 +122,7 @@ impl Output {
     }
 }
 
-fn stdout_error(error: &io::Error) -> CliError {
+fn unwritable(error: &io::Error) -> CliError {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return CliError::new(Kind::BrokenPipe, "");
     }

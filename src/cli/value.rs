@@ -1,12 +1,77 @@
 //! Values as people and machines read them.
 
-use ciborium::Value;
+use serde_json::{Value as Json, json};
+
+use crate::datastore::cbor;
+use crate::model::artifact::MediaType;
+use crate::report::{clean, human, json as shape};
+
+/// The kind of a media type without its parameters: `text/html` of `text/html; charset=utf-8`.
+pub fn essence(media: &MediaType) -> &str {
+    media.as_str().split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether the bytes are text.
+pub fn is_text(media: &MediaType) -> bool {
+    let essence = essence(media);
+    essence.starts_with("text/") || matches!(essence, "image/svg+xml" | "application/json")
+}
+
+/// The ending of a file that holds bytes of this kind.
+pub fn extension(media: &MediaType) -> &'static str {
+    match essence(media) {
+        "text/html" => "html",
+        "text/markdown" => "md",
+        "text/csv" => "csv",
+        "image/svg+xml" => "svg",
+        "image/png" => "png",
+        "image/jpeg" => "jpg",
+        "application/json" => "json",
+        "application/pdf" => "pdf",
+        MediaType::CBOR => "cbor",
+        "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => "arrow",
+        other if other.starts_with("text/") => "txt",
+        _ => "bin",
+    }
+}
+
+/// The value for a person, over as many lines as it takes; none when it is not for reading.
+pub fn text(media: &MediaType, bytes: &[u8]) -> Option<String> {
+    if media.is_cbor() {
+        return cbor::to_text(bytes).ok().map(|text| clean::block(&text).into_owned());
+    }
+    let text = std::str::from_utf8(bytes).ok().filter(|_| is_text(media))?;
+    Some(clean::block(text).into_owned())
+}
+
+/// The value for a machine: JSON for CBOR, `{"text": …}` or `{"base64": …}` for all else.
+pub fn to_json(media: &MediaType, bytes: &[u8]) -> Json {
+    match media.is_cbor().then(|| cbor::to_json(bytes)) {
+        Some(Ok(value)) => json!({ "value": value }),
+        _ => shape::bytes(bytes).into(),
+    }
+}
+
+/// The value on one line of at most `width` characters.
+pub fn preview(media: &MediaType, bytes: &[u8], width: usize) -> String {
+    if media.is_cbor() {
+        return match cbor::to_json(bytes) {
+            Ok(Json::String(text)) => clean::short(&format!("{text:?}"), width),
+            Ok(value) => clean::short(&value.to_string(), width),
+            Err(_) => "damaged CBOR".to_owned(),
+        };
+    }
+    match std::str::from_utf8(bytes).ok().filter(|_| is_text(media)) {
+        Some(text) => clean::short(text.lines().next().unwrap_or_default(), width),
+        None => human::bytes(bytes.len() as u64),
+    }
+}
 
 /// The default of a parameter, as it would be typed.
-pub fn default_text(cbor: &[u8]) -> String {
-    match ciborium::from_reader::<Value, _>(cbor) {
-        Ok(Value::Text(text)) => text,
-        Ok(value) => format!("{value:?}"),
-        Err(_) => "?".into(),
+pub fn default_text(bytes: &[u8]) -> String {
+    match cbor::to_json(bytes) {
+        Ok(Json::String(text)) => clean::line(&text).into_owned(),
+        Ok(value) => clean::line(&value.to_string()).into_owned(),
+        Err(_) => "?".to_owned(),
     }
 }

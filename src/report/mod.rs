@@ -10,6 +10,7 @@
 //! Uses `model`. Decides nothing, stores nothing, and writes only where it is told.
 
 pub mod base64;
+pub mod check;
 pub mod clean;
 pub mod failure;
 pub mod history;

@@ -1,8 +1,14 @@
 //! One file per command: its arguments and one function.
 
 pub(crate) mod build;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod exit_codes;
+pub(crate) mod get;
+pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod new;
+pub(crate) mod runs;
+pub(crate) mod show;
+pub(crate) mod tag;

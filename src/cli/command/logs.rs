@@ -1,0 +1,172 @@
+//! `wrun logs`.
+
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::complete;
+use crate::cli::select;
+use crate::cli::store::Store;
+use crate::model::event::Event;
+use crate::model::id::{RunId, TaskId};
+use crate::model::pathspec::{PathSpec, Within};
+use crate::model::record::{LogChunk, Logs, Record, Stream};
+use crate::model::time::Timestamp;
+use crate::report::history::History;
+use crate::report::loglines::{self, Line};
+use crate::report::{clean, human, json};
+
+/// The pause between two looks at a run that goes on.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// Show what tasks printed
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogsArgs {
+    /// Whose: `flow/run`, `flow/run/step` or `flow/run/step/task`
+    #[arg(value_name = "RUN[/STEP[/TASK]]", default_value = "latest", value_parser = select::path, add = complete::tasks())]
+    target: PathSpec,
+    /// Go on until the run ends
+    #[arg(long, short)]
+    follow: bool,
+    /// Only this attempt, counted from 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    attempt: Option<u32>,
+    /// Only standard output
+    #[arg(long)]
+    stdout: bool,
+    /// Only standard error and log lines
+    #[arg(long)]
+    stderr: bool,
+    /// Lead every line by when it was received, in UTC
+    #[arg(long)]
+    timestamps: bool,
+}
+
+impl LogsArgs {
+    fn wants(&self, stream: Stream) -> bool {
+        let all = self.stdout == self.stderr;
+        all || self.stdout == (stream == Stream::Stdout)
+    }
+
+    fn wants_task(&self, task: &TaskId, attempt: u32) -> bool {
+        let named = match self.target.within() {
+            Within::Step(step) => step == task.step,
+            Within::Task(step, place) => step == task.step && place == task.place,
+            _ => true,
+        };
+        named && self.attempt.is_none_or(|wanted| wanted == attempt + 1)
+    }
+}
+
+/// What one attempt printed at one time.
+struct Piece<'a> {
+    task: &'a TaskId,
+    attempt: u32,
+    at: Timestamp,
+    chunks: Vec<LogChunk>,
+}
+
+/// Shows what tasks printed.
+pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
+    if let Within::StepArtifact(..) | Within::Artifact(..) = args.target.within() {
+        return Err(CliError::usage("an artifact prints nothing; a task does")
+            .hint(format!("`wrun get {}` shows the artifact", args.target)));
+    }
+    let store = cx.store()?;
+    let run = select::run(&store, &args.target.run())?;
+    let mut segment = 0;
+    let mut first = true;
+    loop {
+        let (events, next) = store.events_from(&run, segment)?;
+        segment = next;
+        if first && !args.follow {
+            check(&run, &events, args)?;
+        }
+        first = false;
+        for event in &events {
+            if let Some(piece) = piece(&store, event)? {
+                show(cx, args, &piece)?;
+            }
+        }
+        let over = events.iter().any(|event| matches!(event, Event::RunEnded { .. }));
+        if over || !args.follow {
+            return Ok(exit::OK);
+        }
+        wait();
+    }
+}
+
+/// Refuses steps and tasks that the run does not have.
+fn check(run: &RunId, events: &[Event], args: &LogsArgs) -> Result<(), CliError> {
+    let history = History::of(events);
+    match args.target.within() {
+        Within::Task(step, place) => select::task(run, &history, &step, Some(&place)).map(drop),
+        Within::Step(step) => select::check_step(run, &history, &step),
+        _ => Ok(()),
+    }
+}
+
+fn piece<'a>(store: &Store, event: &'a Event) -> Result<Option<Piece<'a>>, CliError> {
+    Ok(match event {
+        Event::Log { task, attempt, at, chunks } => {
+            Some(Piece { task, attempt: *attempt, at: *at, chunks: chunks.clone() })
+        }
+        Event::Finished { task, attempt, record } => {
+            let at = Timestamp(record.usage.started_at.0.saturating_add(record.usage.wall_us));
+            Some(Piece { task, attempt: *attempt, at, chunks: chunks(store, record)? })
+        }
+        _ => None,
+    })
+}
+
+fn chunks(store: &Store, record: &Record) -> Result<Vec<LogChunk>, CliError> {
+    match &record.logs {
+        Logs::None => Ok(Vec::new()),
+        Logs::Inline(chunks) => Ok(chunks.clone()),
+        Logs::Blob(value) => store.long_logs(value),
+    }
+}
+
+fn show(cx: &Context, args: &LogsArgs, piece: &Piece<'_>) -> Result<(), CliError> {
+    if !args.wants_task(piece.task, piece.attempt) {
+        return Ok(());
+    }
+    let wanted = |chunk: &&LogChunk| args.wants(chunk.stream);
+    let chunks: Vec<_> = piece.chunks.iter().filter(wanted).cloned().collect();
+    if cx.out.json {
+        return chunks.iter().try_for_each(|chunk| cx.out.json(&to_json(piece, chunk)));
+    }
+    let lines: String =
+        loglines::of(&chunks).iter().map(|line| text(cx, args, piece, line)).collect();
+    cx.out.text(&lines)
+}
+
+fn text(cx: &Context, args: &LogsArgs, piece: &Piece<'_>, line: &Line) -> String {
+    let style = &cx.out.style;
+    let mut text = String::new();
+    if args.timestamps {
+        text += &style.faint(human::time(piece.at));
+        text.push(' ');
+    }
+    if !matches!(args.target.within(), Within::Task(..)) {
+        text += &style.lane(&format!("{} |", piece.task));
+        text.push(' ');
+    }
+    text + &clean::line(&line.text) + "\n"
+}
+
+/// A piece of the log: `task`, `attempt` (from 0), `at`, `stream`, and `text` or `base64`.
+fn to_json(piece: &Piece<'_>, chunk: &LogChunk) -> serde_json::Value {
+    let mut it = json::object([
+        ("task", piece.task.to_string().into()),
+        ("attempt", piece.attempt.into()),
+        ("at", piece.at.0.into()),
+        ("stream", serde_json::json!(chunk.stream)),
+    ]);
+    it.extend(json::bytes(&chunk.bytes));
+    it.into()
+}
+
+#[allow(clippy::disallowed_methods, reason = "following a run waits for real time to pass")]
+fn wait() {
+    std::thread::sleep(LOOK_AGAIN);
+}

@@ -1,0 +1,49 @@
+//! `wrun tag`.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::complete;
+use crate::cli::select;
+use crate::model::name::Tag;
+use crate::model::pathspec::PathSpec;
+use crate::report::json;
+
+/// List, add or remove the tags of a run
+#[derive(Debug, clap::Args)]
+pub(crate) struct TagArgs {
+    /// The run: `flow/number`, `flow` or `latest`
+    #[arg(value_name = "RUN", default_value = "latest", value_parser = select::path, add = complete::runs())]
+    run: PathSpec,
+    /// Add this tag
+    #[arg(long, value_name = "TAG")]
+    add: Vec<Tag>,
+    /// Remove this tag
+    #[arg(long, value_name = "TAG")]
+    remove: Vec<Tag>,
+}
+
+/// Changes the tags when asked to, and lists them.
+pub(crate) fn run(cx: &Context, args: &TagArgs) -> Result<u8, CliError> {
+    let store = cx.store()?;
+    let run = select::run(&store, &args.run.run())?;
+    if let Some(both) = args.add.iter().find(|tag| args.remove.contains(tag)) {
+        return Err(CliError::usage(format!("tag `{both}` cannot be added and removed at once")));
+    }
+    let tags: BTreeSet<Tag> = if args.add.is_empty() && args.remove.is_empty() {
+        store.tags(&run)?
+    } else {
+        store.change_tags(&run, &args.add, &args.remove)?
+    };
+    if cx.out.json {
+        cx.out.json(&json::object([("run", json!(run)), ("tags", json!(tags))]).into())?;
+    } else {
+        let lines: String = tags.iter().map(|tag| format!("{tag}\n")).collect();
+        cx.out.text(&lines)?;
+    }
+    Ok(exit::OK)
+}
