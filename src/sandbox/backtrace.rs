@@ -7,8 +7,19 @@ const MAX_FRAMES: usize = 32;
 
 /// Crates whose functions stand between an author's functions, and say nothing about them.
 const MACHINERY: &[&str] = &[
-    "std", "core", "alloc", "compiler_builtins", "wrun_sdk", "wit_bindgen", "dlmalloc", "wasi",
-    "wasip2", "hashbrown", "__rustc", "rustc_demangle", "panic_abort",
+    "std",
+    "core",
+    "alloc",
+    "compiler_builtins",
+    "wrun_sdk",
+    "wit_bindgen",
+    "dlmalloc",
+    "wasi",
+    "wasip2",
+    "hashbrown",
+    "__rustc",
+    "rustc_demangle",
+    "panic_abort",
 ];
 
 /// The author's functions, innermost first, with file and line where the module has them.
@@ -42,7 +53,9 @@ fn line(name: &str, place: Option<(&str, u32)>) -> Option<String> {
 fn rustc_name(name: &str) -> Option<String> {
     let name = demangled(name);
     let name = match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path,
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            path
+        }
         _ => &name,
     };
     let path = name.trim_start_matches(['<', '&', '(']);
@@ -50,7 +63,13 @@ fn rustc_name(name: &str) -> Option<String> {
     let root = path.split([':', '<', '[', ' ']).next().unwrap_or(path);
     let plain = !name.contains("::");
     let runtime = plain
-        && (name.starts_with("__") || name.starts_with("cabi_") || name.contains('#') || matches!(name, "abort" | "_start" | "_initialize" | "rust_begin_unwind" | "rust_panic"));
+        && (name.starts_with("__")
+            || name.starts_with("cabi_")
+            || name.contains('#')
+            || matches!(
+                name,
+                "abort" | "_start" | "_initialize" | "rust_begin_unwind" | "rust_panic"
+            ));
     if runtime || MACHINERY.contains(&root) || name.is_empty() {
         return None;
     }
@@ -70,9 +89,18 @@ mod tests {
     #[test]
     fn the_authors_functions_stay_and_the_machinery_goes() {
         let kept = |name| rustc_name(name);
-        assert_eq!(kept("_ZN4flow3fit17h0123456789abcdefE").as_deref(), Some("flow::fit"));
-        assert_eq!(kept("flow::fit::h0123456789abcdef").as_deref(), Some("flow::fit"));
-        assert_eq!(kept("<flow::Model as core::fmt::Display>::fmt").as_deref(), Some("<flow::Model as core::fmt::Display>::fmt"));
+        assert_eq!(
+            kept("_ZN4flow3fit17h0123456789abcdefE").as_deref(),
+            Some("flow::fit")
+        );
+        assert_eq!(
+            kept("flow::fit::h0123456789abcdef").as_deref(),
+            Some("flow::fit")
+        );
+        assert_eq!(
+            kept("<flow::Model as core::fmt::Display>::fmt").as_deref(),
+            Some("<flow::Model as core::fmt::Display>::fmt")
+        );
         assert_eq!(kept("main_loop").as_deref(), Some("main_loop"));
         for machinery in [
             "_ZN4core9panicking5panic17h0123456789abcdefE",

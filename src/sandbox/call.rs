@@ -132,6 +132,7 @@ pub struct Put {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// How it ended.
+    #[serde(with = "super::plain::result")]
     pub result: Result<Outcome, Failure>,
     /// What it wrote; empty when it failed. No name twice.
     pub puts: Vec<Put>,

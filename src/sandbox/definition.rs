@@ -54,9 +54,19 @@ impl From<wit::Step> for Step {
             join: from.join,
             inputs: from.inputs.into_iter().map(Into::into).collect(),
             merge: from.merge,
-            writes: from.writes.into_iter().map(|w| Write { name: w.name, ty: w.ty }).collect(),
+            writes: from
+                .writes
+                .into_iter()
+                .map(|w| Write {
+                    name: w.name,
+                    ty: w.ty,
+                })
+                .collect(),
             edge: from.edge.into(),
-            retry: from.retry.map(|r| Retry { times: r.times, backoff_ms: r.backoff_ms }),
+            retry: from.retry.map(|r| Retry {
+                times: r.times,
+                backoff_ms: r.backoff_ms,
+            }),
             timeout_ms: from.timeout_ms,
             catch: from.catch,
             resources: Resources {
@@ -72,7 +82,11 @@ impl From<wit::Step> for Step {
 
 impl From<wit::Read> for Read {
     fn from(from: wit::Read) -> Self {
-        Self { name: from.name, ty: from.ty, optional: from.optional }
+        Self {
+            name: from.name,
+            ty: from.ty,
+            optional: from.optional,
+        }
     }
 }
 
@@ -82,13 +96,19 @@ impl From<wit::Edge> for Edge {
             wit::Edge::End => Edge::End,
             wit::Edge::Next(step) => Edge::Next(step),
             wit::Edge::Split(steps) => Edge::Split(steps),
-            wit::Edge::Foreach(out) => Edge::Foreach { artifact: out.artifact, next: out.next },
+            wit::Edge::Foreach(out) => Edge::Foreach {
+                artifact: out.artifact,
+                next: out.next,
+            },
             wit::Edge::Switch(decision) => Edge::Switch {
                 artifact: decision.artifact,
                 cases: decision
                     .cases
                     .into_iter()
-                    .map(|case| Case { name: case.name, next: case.next })
+                    .map(|case| Case {
+                        name: case.name,
+                        next: case.next,
+                    })
                     .collect(),
                 max_turns: decision.max_turns,
             },

@@ -21,6 +21,8 @@ pub const WASMTIME: &str = "48.0.8";
 
 /// The deepest stack that a step may ask for, in KiB.
 pub const MAX_STACK_KIB: u32 = 64 * 1024;
+/// The most frames of a backtrace.
+pub const MAX_BACKTRACE: usize = 64;
 /// The elements that a table of the pool has room for; more means no pool.
 pub const POOL_TABLE_ELEMENTS: u32 = 1_000_000;
 
@@ -44,7 +46,11 @@ pub struct Setup {
 impl Setup {
     /// The engine that compiles and describes modules of `profile`.
     pub fn plain(profile: Profile) -> Self {
-        Self { profile, stack_kib: 1024, pooled: false }
+        Self {
+            profile,
+            stack_kib: 1024,
+            pooled: false,
+        }
     }
 
     /// Builds the engine.
@@ -55,7 +61,10 @@ impl Setup {
         let mut config = Pinned::new(self.profile).config;
         // The depth at which a guest's recursion ends is part of its limits, thus of the record.
         // Cells give their thread this much and more, so that the guest's limit comes first.
-        config.max_wasm_stack(self.stack_kib.clamp(64, MAX_STACK_KIB) as usize * 1024);
+        let stack = self.stack_kib.clamp(64, MAX_STACK_KIB) as usize * 1024;
+        config.max_wasm_stack(stack);
+        // Nothing is asynchronous here, but wasmtime insists that its stacks would suffice.
+        config.async_stack_size(stack + (1 << 20));
         if self.pooled {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
         }
@@ -69,7 +78,10 @@ impl Setup {
 /// As [`Setup::engine`].
 pub fn compatibility(profile: Profile) -> wasmtime::Result<Digest> {
     let mut hasher = Blake(blake3::Hasher::new());
-    Setup::plain(profile).engine()?.precompile_compatibility_hash().hash(&mut hasher);
+    Setup::plain(profile)
+        .engine()?
+        .precompile_compatibility_hash()
+        .hash(&mut hasher);
     Ok(hasher.0.finalize().into())
 }
 
@@ -125,7 +137,10 @@ macro_rules! pin {
 impl Pinned {
     fn new(profile: Profile) -> Self {
         let text = format!("wrun engine 1\nwasmtime = {WASMTIME}\n");
-        let mut pinned = Self { config: Config::new(), text };
+        let mut pinned = Self {
+            config: Config::new(),
+            text,
+        };
         pinned.target();
         pinned.config(profile);
         pinned
@@ -135,10 +150,16 @@ impl Pinned {
     /// same bits, and its compiled code must be loadable, on every machine of a family.
     fn target(&mut self) {
         let triple = target_triple();
-        writeln!(self.text, "target = {}", triple.unwrap_or(std::env::consts::ARCH))
-            .expect("text can be written to a string");
+        writeln!(
+            self.text,
+            "target = {}",
+            triple.unwrap_or(std::env::consts::ARCH)
+        )
+        .expect("text can be written to a string");
         if let Some(triple) = triple {
-            self.config.target(triple).expect("the triple is one of wasmtime's own");
+            self.config
+                .target(triple)
+                .expect("the triple is one of wasmtime's own");
             // 2013's Haswell and everything in AWS has it; vector code gains up to 15 %.
             // SAFETY: a documented preset of Cranelift; wasmtime refuses to run its code on a
             // processor without these instructions.
@@ -153,7 +174,10 @@ impl Pinned {
         self.config.strategy(Strategy::Cranelift);
         pin!(self, cranelift_opt_level(OptLevel::Speed));
         // The choice of the flow: 2-4 times slower scalar floats for NaN bits that agree everywhere.
-        pin!(self, cranelift_nan_canonicalization(profile.portable_floats));
+        pin!(
+            self,
+            cranelift_nan_canonicalization(profile.portable_floats)
+        );
         pin!(self, relaxed_simd_deterministic(true));
 
         // What a Rust, C, Python or JavaScript compiler emits today.
@@ -189,7 +213,10 @@ impl Pinned {
 
         // Failures show the guest's own functions, with lines if the module has them.
         pin!(self, wasm_backtrace_details(WasmBacktraceDetails::Enable));
-        pin!(self, wasm_backtrace_max_frames(NonZeroUsize::new(64)));
+        pin!(
+            self,
+            wasm_backtrace_max_frames(NonZeroUsize::new(MAX_BACKTRACE))
+        );
         pin!(self, generate_address_map(true));
         // Only a native debugger or profiler would read these; they cost time when code is loaded.
         pin!(self, native_unwind_info(false));
@@ -222,7 +249,9 @@ mod tests {
 
     #[test]
     fn each_profile_is_an_engine_of_its_own() {
-        let portable = Profile { portable_floats: true };
+        let portable = Profile {
+            portable_floats: true,
+        };
         assert_eq!(engine_id(Profile::default()), engine_id(Profile::default()));
         assert_ne!(engine_id(Profile::default()), engine_id(portable));
     }
@@ -230,7 +259,11 @@ mod tests {
     #[test]
     fn the_pinned_settings_make_an_engine_with_and_without_a_pool() {
         for pooled in [false, true] {
-            let setup = Setup { profile: Profile::default(), stack_kib: 1024, pooled };
+            let setup = Setup {
+                profile: Profile::default(),
+                stack_kib: 1024,
+                pooled,
+            };
             setup.engine().expect("the pinned settings are valid");
         }
     }

@@ -23,7 +23,7 @@ use crate::model::record::Outcome;
 /// guest can address, since what is not copied is not worth a limit.
 const RUN_FUEL: usize = 4 << 30;
 /// The most bytes of a module's description of itself.
-const DESCRIBE_FUEL: usize = 16 << 20;
+pub const DESCRIBE_FUEL: usize = 16 << 20;
 /// The longest message or cause that a failure keeps, in bytes.
 const MAX_MESSAGE: usize = 64 << 10;
 /// The most causes that a failure keeps.
@@ -43,7 +43,7 @@ pub enum Refusal {
     World(String),
     /// It failed to describe itself.
     #[error("{0}")]
-    Describe(Box<Failure>),
+    Describe(#[serde(with = "super::plain::boxed")] Box<Failure>),
     /// This machine cannot run it.
     #[error("{0}")]
     Machine(String),
@@ -77,7 +77,12 @@ impl Prepared {
         let pre = linker
             .instantiate_pre(component)
             .map_err(|error| Refusal::World(format!("{error:#}")))?;
-        Ok(Self { pre, describe, run, engine_id })
+        Ok(Self {
+            pre,
+            describe,
+            run,
+            engine_id,
+        })
     }
 
     fn store(&self, guest: Guest, handles: u32, fuel: usize) -> Store<Guest> {
@@ -135,8 +140,10 @@ impl Prepared {
         step: &str,
     ) -> wasmtime::Result<Result<wit::Outcome, wit::Failure>> {
         let instance = self.pre.instantiate(&mut *store)?;
-        let run = instance
-            .get_typed_func::<(&str,), (Result<wit::Outcome, wit::Failure>,)>(&mut *store, self.run)?;
+        let run = instance.get_typed_func::<(&str,), (Result<wit::Outcome, wit::Failure>,)>(
+            &mut *store,
+            self.run,
+        )?;
         Ok(run.call(&mut *store, (step,))?.0)
     }
 
@@ -197,16 +204,25 @@ fn outcome_of(outcome: wit::Outcome) -> Result<Outcome, Failure> {
         wit::Outcome::Done => Outcome::Done,
         wit::Outcome::Items(count) => Outcome::Items(count),
         wit::Outcome::Case(name) => Outcome::Case(CaseName::new(&name).map_err(|error| {
-            Failure::new(FailureKind::Contract, format!("the step chose no case: {error}"))
+            Failure::new(
+                FailureKind::Contract,
+                format!("the step chose no case: {error}"),
+            )
         })?),
     })
 }
 
 fn failure_of(failure: wit::Failure) -> Failure {
-    let kind = if failure.retryable { FailureKind::Error } else { FailureKind::Fatal };
+    let kind = if failure.retryable {
+        FailureKind::Error
+    } else {
+        FailureKind::Fatal
+    };
     let mut result = Failure::new(kind, feedback::cut(&failure.message, MAX_MESSAGE));
     let causes = failure.causes.iter().take(MAX_CAUSES);
-    result.causes = causes.map(|cause| feedback::cut(cause, MAX_MESSAGE).to_owned()).collect();
+    result.causes = causes
+        .map(|cause| feedback::cut(cause, MAX_MESSAGE).to_owned())
+        .collect();
     result
 }
 
@@ -256,7 +272,12 @@ impl Code {
     /// # Errors
     /// When it cannot be used.
     pub fn load(engines: &mut Engines, profile: Profile, source: Source) -> Result<Self, Refusal> {
-        let mut code = Self { profile, source, pool: true, prepared: BTreeMap::new() };
+        let mut code = Self {
+            profile,
+            source,
+            pool: true,
+            prepared: BTreeMap::new(),
+        };
         code.prepare(engines, &Limits::default())?;
         Ok(code)
     }
@@ -264,8 +285,11 @@ impl Code {
     /// The module, ready for tasks with these limits.
     fn prepare(&mut self, engines: &mut Engines, limits: &Limits) -> Result<&Prepared, Refusal> {
         let fits = self.pool && limits.table_elements <= POOL_TABLE_ELEMENTS;
-        let mut setup =
-            Setup { profile: self.profile, stack_kib: limits.stack_kib, pooled: fits };
+        let mut setup = Setup {
+            profile: self.profile,
+            stack_kib: limits.stack_kib,
+            pooled: fits,
+        };
         if fits && !self.prepared.contains_key(&setup) && self.make(engines, setup).is_err() {
             // More memories or larger tables than the pool has, or no address space for a pool.
             self.pool = false;

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod execute;
 pub mod host;
 pub mod module;
+mod plain;
 pub mod trap;
 pub mod wire;
 pub mod world;

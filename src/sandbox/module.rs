@@ -176,7 +176,11 @@ pub struct Modules {
 impl Modules {
     /// Keeps compiled modules in `directory`, which is made when first needed.
     pub fn new(directory: PathBuf, launcher: Launcher) -> Self {
-        Self { shelf: Shelf::new(directory), launcher, compiling: Mutex::new(()) }
+        Self {
+            shelf: Shelf::new(directory),
+            launcher,
+            compiling: Mutex::new(()),
+        }
     }
 
     /// The compiled form of `module`: from the cache, or made from `bytes`.
@@ -196,7 +200,14 @@ impl Modules {
         let key = key(module, &engine, profile)?;
         let found = |file: File, size| {
             let key = key.clone();
-            CompiledModule(Arc::new(Compiled { module: *module, profile, engine, key, file, size }))
+            CompiledModule(Arc::new(Compiled {
+                module: *module,
+                profile,
+                engine,
+                key,
+                file,
+                size,
+            }))
         };
         if let Some((file, size)) = self.shelf.find_code(&key)? {
             return Ok(found(file, size));
@@ -205,10 +216,16 @@ impl Modules {
         if let Some((file, size)) = self.shelf.find_code(&key)? {
             return Ok(found(file, size));
         }
-        let wasm = bytes().await.map_err(|source| ModuleError::Read { module: *module, source })?;
+        let wasm = bytes().await.map_err(|source| ModuleError::Read {
+            module: *module,
+            source,
+        })?;
         let actual = Digest::of(&wasm);
         if actual != *module {
-            return Err(ModuleError::Damaged { expected: *module, actual });
+            return Err(ModuleError::Damaged {
+                expected: *module,
+                actual,
+            });
         }
         check_kind(&wasm)?;
         let code = self.compile(profile, &wasm).await?;
@@ -217,11 +234,15 @@ impl Modules {
     }
 
     async fn compile(&self, profile: Profile, wasm: &[u8]) -> Result<Bytes, ModuleError> {
-        let mut cell = Cell::spawn(&self.launcher).await.map_err(ModuleError::Cell)?;
-        cell.compile(profile, wasm, COMPILE).await.map_err(|error| match error {
-            CellError::Slow { .. } => ModuleError::CompileTimeout,
-            other => refused(other),
-        })
+        let mut cell = Cell::spawn(&self.launcher)
+            .await
+            .map_err(ModuleError::Cell)?;
+        cell.compile(profile, wasm, COMPILE)
+            .await
+            .map_err(|error| match error {
+                CellError::Slow { .. } => ModuleError::CompileTimeout,
+                other => refused(other),
+            })
     }
 
     /// What a module says it is: from the cache, or by asking it, in a cell of its own.
@@ -232,7 +253,9 @@ impl Modules {
         if let Some(definition) = self.shelf.find_definition(module.key())? {
             return Ok(definition);
         }
-        let mut cell = Cell::spawn(&self.launcher).await.map_err(ModuleError::Cell)?;
+        let mut cell = Cell::spawn(&self.launcher)
+            .await
+            .map_err(ModuleError::Cell)?;
         cell.load(module).await.map_err(refused)?;
         let limits = Limits {
             memory_mib: 256,
@@ -242,11 +265,12 @@ impl Modules {
         };
         let definition = cell.describe(&limits).await.map_err(|error| match error {
             CellError::Slow { seconds, .. } => {
-                let kind = crate::model::failure::FailureKind::Limit(
-                    crate::model::failure::Limit::Time,
-                );
+                let kind =
+                    crate::model::failure::FailureKind::Limit(crate::model::failure::Limit::Time);
                 let message = format!("`describe` took longer than {seconds} s");
-                ModuleError::DescribeFailed { failure: Box::new(Failure::new(kind, message)) }
+                ModuleError::DescribeFailed {
+                    failure: Box::new(Failure::new(kind, message)),
+                }
             }
             other => refused(other),
         })?;
@@ -257,8 +281,9 @@ impl Modules {
 
 /// What names compiled code: the module, the engine, and what wasmtime itself says is compatible.
 fn key(module: &Digest, engine: &Digest, profile: Profile) -> Result<String, ModuleError> {
-    let compatible = compatibility(profile)
-        .map_err(|error| ModuleError::Machine { message: format!("{error:#}") })?;
+    let compatible = compatibility(profile).map_err(|error| ModuleError::Machine {
+        message: format!("{error:#}"),
+    })?;
     let mut all = blake3::Hasher::new();
     for part in [module, engine, &compatible] {
         all.update(part.as_bytes());
@@ -270,7 +295,10 @@ fn refused(error: CellError) -> ModuleError {
     match error {
         CellError::Refused(refusal) => match refusal {
             Refusal::Invalid(message) => ModuleError::CompileFailed { message },
-            Refusal::Import(name) => ModuleError::Import { reason: reason(&name), name },
+            Refusal::Import(name) => ModuleError::Import {
+                reason: reason(&name),
+                name,
+            },
             Refusal::World(message) => ModuleError::WrongWorld { message },
             Refusal::Describe(failure) => ModuleError::DescribeFailed { failure },
             Refusal::Machine(message) => ModuleError::Machine { message },
@@ -294,12 +322,16 @@ fn reason(import: &str) -> &'static str {
 /// Tells what is not a component before anything is compiled.
 fn check_kind(bytes: &[u8]) -> Result<(), ModuleError> {
     if bytes.len() as u64 > MAX_MODULE {
-        return Err(ModuleError::TooLarge { size: bytes.len() as u64 });
+        return Err(ModuleError::TooLarge {
+            size: bytes.len() as u64,
+        });
     }
     match bytes {
         [0, b'a', b's', b'm', 0x01, 0, 0, 0, ..] => Err(ModuleError::CoreModule),
         [0, b'a', b's', b'm', ..] => Ok(()),
-        _ => Err(ModuleError::NotWasm { looks_like: looks_like(bytes) }),
+        _ => Err(ModuleError::NotWasm {
+            looks_like: looks_like(bytes),
+        }),
     }
 }
 
@@ -312,7 +344,9 @@ fn looks_like(bytes: &[u8]) -> &'static str {
         [b'P', b'K', 3, 4, ..] => "a zip archive",
         [0x1f, 0x8b, ..] => "a gzip archive",
         [0x28, 0xb5, 0x2f, 0xfd, ..] => "a zstd archive",
-        _ if bytes.trim_ascii_start().starts_with(b"(") => "WebAssembly text, which must be assembled first",
+        _ if bytes.trim_ascii_start().starts_with(b"(") => {
+            "WebAssembly text, which must be assembled first"
+        }
         _ if bytes.len() <= 1 << 20 && std::str::from_utf8(bytes).is_ok() => "text",
         _ => "data of another kind",
     }

@@ -142,7 +142,9 @@ pub fn head<T: Serialize>(message: &T, body: usize) -> std::io::Result<Vec<u8>> 
         .map_err(|error| invalid(format!("a message cannot be encoded: {error}")))?;
     let head = frame.len() - PREFIX;
     let (Ok(head_len), Ok(body_len)) = (u32::try_from(head), u32::try_from(body)) else {
-        return Err(invalid(format!("a message of {head} and {body} bytes is too long")));
+        return Err(invalid(format!(
+            "a message of {head} and {body} bytes is too long"
+        )));
     };
     if head > MAX_HEAD {
         return Err(invalid(format!("a message of {head} bytes is too long")));
@@ -155,5 +157,8 @@ pub fn head<T: Serialize>(message: &T, body: usize) -> std::io::Result<Vec<u8>> 
 /// The lengths of head and body that a frame begins with.
 pub fn lengths(prefix: [u8; PREFIX]) -> (usize, usize) {
     let [a, b, c, d, e, f, g, h] = prefix;
-    (u32::from_le_bytes([a, b, c, d]) as usize, u32::from_le_bytes([e, f, g, h]) as usize)
+    (
+        u32::from_le_bytes([a, b, c, d]) as usize,
+        u32::from_le_bytes([e, f, g, h]) as usize,
+    )
 }

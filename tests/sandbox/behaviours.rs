@@ -94,6 +94,10 @@ behaviours! {
             assert!(failure.message.contains(&format!("{stack_kib} KiB")), "{failure:?}");
         }
     };
+    recurse_wide => async {
+        let failure = failure_of("recurse_wide", FailureKind::Limit(Limit::Stack)).await;
+        assert!(failure.message.contains("linked"), "{failure:?}");
+    };
     many_handles => async {
         let failure = failure_of("many_handles", FailureKind::Limit(Limit::Handles)).await;
         assert!(failure.message.contains("10000"), "{failure:?}");
@@ -107,7 +111,7 @@ behaviours! {
     print_slowly => async {
         let (reply, host) = run(request("print_slowly")).await;
         assert!(!host.logs.is_empty(), "what a long task printed was not sent before its end");
-        assert_eq!(printed(&reply, &host, Stream::Stdout), "early\nlate 0\n");
+        assert_eq!(printed(&reply, &host, Stream::Stdout), "early\nlate 1\n");
     };
     print_marks => async {
         let (reply, host) = run(request("print_marks")).await;
@@ -121,9 +125,9 @@ behaviours! {
     read_stdin => async { assert_eq!(out(request("read_stdin")).await, "Ok(0) \"\"") };
 
     read_clock => async {
-        assert_eq!(out(request("read_clock")).await, "1700000000.000001s 1700000000.000003s 1µs true");
+        assert_eq!(out(request("read_clock")).await, "1700000000.000001s 1700000000.000003s 2µs true");
     };
-    sleep => async { assert_eq!(out(request("sleep")).await, "3600.000001s") };
+    sleep => async { assert_eq!(out(request("sleep")).await, "3600.000002s") };
     wait_for_clock => async { assert_eq!(out(request("wait_for_clock")).await, "9999") };
     random => chance_follows_from_entropy();
     seed => async {
@@ -212,7 +216,10 @@ async fn outcome(step: &str, expected: Outcome) {
 
 async fn undeclared(step: &str, name: &str) {
     let failure = failure_of(step, FailureKind::Contract).await;
-    assert!(failure.message.contains(&format!("`{name}`")), "{failure:?}");
+    assert!(
+        failure.message.contains(&format!("`{name}`")),
+        "{failure:?}"
+    );
     assert!(failure.hint.is_some(), "{failure:?}");
 }
 
@@ -239,7 +246,10 @@ async fn output_is_bounded(step: &str) {
     request.limits.output_mib = 2;
     let failure = failure(request).await;
     assert_eq!(failure.kind, FailureKind::Limit(Limit::Output));
-    assert_eq!(failure.message, "the step wrote more than 2 MiB of artifacts");
+    assert_eq!(
+        failure.message,
+        "the step wrote more than 2 MiB of artifacts"
+    );
 }
 
 async fn flood_is_ended(step: &str) {
@@ -248,14 +258,22 @@ async fn flood_is_ended(step: &str) {
     let (reply, host) = run(request).await;
     let failure = reply.result.clone().expect_err("it is ended");
     assert_eq!(failure.kind, FailureKind::Limit(Limit::Log));
-    let all: usize = host.logs.iter().chain(&reply.logs).map(|chunk| chunk.bytes.len()).sum();
+    let all: usize = host
+        .logs
+        .iter()
+        .chain(&reply.logs)
+        .map(|chunk| chunk.bytes.len())
+        .sum();
     assert!((150 << 10..=200 << 10).contains(&all), "{all}");
 }
 
 async fn printing_keeps_its_order() {
     let (reply, host) = run(request("print_in_order")).await;
     assert!(host.logs.is_empty(), "a short task has one message");
-    let chunk = |stream, text: &'static str| LogChunk { stream, bytes: text.into() };
+    let chunk = |stream, text: &'static str| LogChunk {
+        stream,
+        bytes: text.into(),
+    };
     let expected = [
         chunk(Stream::Stdout, "one\n"),
         chunk(Stream::Stderr, "two\n"),
@@ -271,7 +289,10 @@ async fn chance_follows_from_entropy() {
     let mut texts = Vec::new();
     for _ in 0..2 {
         let mut host = Memory::default();
-        let reply = one.run(request("random"), &mut host).await.expect("a reply");
+        let reply = one
+            .run(request("random"), &mut host)
+            .await
+            .expect("a reply");
         texts.push(host.body(&reply, "out"));
     }
     texts.push(out(request("random")).await.into());
@@ -282,9 +303,13 @@ async fn chance_follows_from_entropy() {
 }
 
 async fn nan_bits_are_canonical_where_asked() {
-    let profile = Profile { portable_floats: true };
+    let profile = Profile {
+        portable_floats: true,
+    };
     let mut cell = Cell::spawn(&launcher()).await.expect("a cell starts");
-    cell.load(&guests_for(profile).await).await.expect("the guests load");
+    cell.load(&guests_for(profile).await)
+        .await
+        .expect("the guests load");
     let mut request = request("float_nan");
     request.profile = profile;
     let mut host = Memory::default();

@@ -20,21 +20,47 @@ use wrun::sandbox::call::{
 use wrun::sandbox::host::{Host, HostError};
 use wrun::sandbox::{Cell, CellError, CompiledModule, Launcher, ModuleError, Modules};
 
-/// The module with all behaviours, built once.
-pub static GUESTS: LazyLock<Bytes> = LazyLock::new(|| {
+/// Where the guests are, all built once.
+static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let build = ["build", "--release", "--target", "wasm32-wasip2", "-p", "wrun-test-guests"];
+    let package = ["-p", "wrun-test-guests", "--lib", "--examples"];
+    let build = ["build", "--release", "--target", "wasm32-wasip2"];
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(build).current_dir(root).status().expect("cargo starts");
+    let mut cargo = Command::new(cargo);
+    let status = cargo
+        .args(build)
+        .args(package)
+        .current_dir(root)
+        .status()
+        .expect("cargo starts");
     assert!(status.success(), "the guests do not build");
     let binary = Path::new(env!("CARGO_BIN_EXE_wrun"));
-    let target = binary.ancestors().nth(2).expect("binaries lie in a profile of a target directory");
-    let module = target.join("wasm32-wasip2/release/guests.wasm");
-    std::fs::read(&module).unwrap_or_else(|e| panic!("{}: {e}", module.display())).into()
+    let target = binary
+        .ancestors()
+        .nth(2)
+        .expect("a binary lies in a profile's directory");
+    target.join("wasm32-wasip2/release")
 });
 
+/// The module with all behaviours.
+pub static GUESTS: LazyLock<Bytes> = LazyLock::new(|| read(&BUILT.join("guests.wasm")));
+
+/// A module that means harm: one of the guests' examples.
+pub fn example(name: &str) -> Bytes {
+    read(&BUILT.join("examples").join(name).with_extension("wasm"))
+}
+
+fn read(path: &Path) -> Bytes {
+    std::fs::read(path)
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        .into()
+}
+
 pub fn launcher() -> Launcher {
-    Launcher { program: PathBuf::from(env!("CARGO_BIN_EXE_wrun")), args: vec!["cell".into()] }
+    Launcher {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_wrun")),
+        args: vec!["cell".into()],
+    }
 }
 
 /// A cache of compiled code that all tests of this process share.
@@ -51,7 +77,9 @@ pub fn modules() -> &'static Modules {
 pub async fn prepare(wasm: &[u8]) -> Result<CompiledModule, ModuleError> {
     let bytes = Bytes::copy_from_slice(wasm);
     let given = bytes.clone();
-    modules().prepare(&Digest::of(&bytes), Profile::default(), async || Ok(given)).await
+    modules()
+        .prepare(&Digest::of(&bytes), Profile::default(), async || Ok(given))
+        .await
 }
 
 pub async fn guests() -> CompiledModule {
@@ -61,7 +89,10 @@ pub async fn guests() -> CompiledModule {
 pub async fn guests_for(profile: Profile) -> CompiledModule {
     let module = Digest::of(&GUESTS);
     let bytes = async || Ok::<_, io::Error>(GUESTS.clone());
-    modules().prepare(&module, profile, bytes).await.expect("the guests compile")
+    modules()
+        .prepare(&module, profile, bytes)
+        .await
+        .expect("the guests compile")
 }
 
 /// A cell that has the guests loaded.
@@ -88,7 +119,11 @@ pub fn request(step: &str) -> Request {
         item: None,
         branches: None,
         writes: vec!["out".parse().expect("a name")],
-        limits: Limits { memory_mib: 64, timeout_ms: 60_000, ..Limits::default() },
+        limits: Limits {
+            memory_mib: 64,
+            timeout_ms: 60_000,
+            ..Limits::default()
+        },
         clock: Timestamp(1_700_000_000_000_000),
         entropy: [7; 32],
     }
@@ -97,21 +132,35 @@ pub fn request(step: &str) -> Request {
 pub fn given(bytes: impl Into<Bytes>) -> Given {
     let bytes = bytes.into();
     let media = MediaType::new("text/plain");
-    Given { media, size: bytes.len() as u64, bytes: Some(bytes) }
+    Given {
+        media,
+        size: bytes.len() as u64,
+        bytes: Some(bytes),
+    }
 }
 
 /// A value of which the cell gets only the size.
 pub fn large(size: u64) -> Given {
-    Given { media: MediaType::new("application/test"), size, bytes: None }
+    Given {
+        media: MediaType::new("application/test"),
+        size,
+        bytes: None,
+    }
 }
 
 pub fn reads(mut request: Request, value: Option<Given>) -> Request {
-    request.reads = vec![Readable { name: "in".parse().expect("a name"), value }];
+    request.reads = vec![Readable {
+        name: "in".parse().expect("a name"),
+        value,
+    }];
     request
 }
 
 pub fn joins(mut request: Request, count: u32) -> Request {
-    request.branches = Some(Branches { count, names: vec!["n".parse().expect("a name")] });
+    request.branches = Some(Branches {
+        count,
+        names: vec!["n".parse().expect("a name")],
+    });
     request
 }
 
@@ -122,7 +171,13 @@ pub fn item(mut request: Request, item: &'static str) -> Request {
 
 /// Byte `i` of every large value is `i % 251`.
 pub fn pattern(offset: u64, len: u64) -> Bytes {
-    (offset..offset + len).map(|at| (at % 251) as u8).collect::<Vec<_>>().into()
+    static CYCLES: LazyLock<Vec<u8>> = LazyLock::new(|| (0..=250).collect::<Vec<_>>().repeat(4178));
+    let mut bytes = Vec::with_capacity(len as usize);
+    while (bytes.len() as u64) < len {
+        let from = &CYCLES[((offset + bytes.len() as u64) % 251) as usize..];
+        bytes.extend_from_slice(&from[..from.len().min(len as usize - bytes.len())]);
+    }
+    bytes.into()
 }
 
 /// Answers from memory, and remembers everything.
@@ -143,14 +198,24 @@ impl Memory {
             .zip(&request.reads)
             .filter_map(|(at, read)| Some((Source::Read(at), read.value.as_ref()?.size)))
             .collect();
-        let branches = request.branches.as_ref().map_or(0, |branches| branches.count);
-        Self { sizes, branches, ..Self::default() }
+        let branches = request
+            .branches
+            .as_ref()
+            .map_or(0, |branches| branches.count);
+        Self {
+            sizes,
+            branches,
+            ..Self::default()
+        }
     }
 
     /// The bytes of an artifact, wherever they came from.
     pub fn body(&self, reply: &Reply, name: &str) -> Bytes {
         let put = reply.puts.iter().find(|put| put.name.as_str() == name);
-        match &put.unwrap_or_else(|| panic!("no artifact `{name}` in {reply:?}")).body {
+        match &put
+            .unwrap_or_else(|| panic!("no artifact `{name}` in {reply:?}"))
+            .body
+        {
             Body::Bytes(bytes) => bytes.clone(),
             Body::Written(writer) => self.written[writer].clone().into(),
             Body::Passed(source) => panic!("it was passed from {source:?}"),
@@ -172,10 +237,15 @@ impl Host for Memory {
     async fn read_at(&mut self, source: Source, offset: u64, len: u32) -> Result<Bytes, HostError> {
         self.questions += 1;
         if self.fail {
-            return Err(HostError { message: "the disk is on fire".into() });
+            return Err(HostError {
+                message: "the disk is on fire".into(),
+            });
         }
         let size = self.sizes.get(&source).copied().unwrap_or(1000);
-        Ok(pattern(offset, u64::from(len).min(size.saturating_sub(offset))))
+        Ok(pattern(
+            offset,
+            u64::from(len).min(size.saturating_sub(offset)),
+        ))
     }
 
     async fn branches(
@@ -185,7 +255,10 @@ impl Host for Memory {
         budget: u32,
     ) -> Result<Vec<Option<Given>>, HostError> {
         self.questions += 1;
-        Ok((first..self.branches).take(budget as usize / 64).map(branch).collect())
+        Ok((first..self.branches)
+            .take(budget as usize / 64)
+            .map(branch)
+            .collect())
     }
 
     async fn branch_task(&mut self, branch: u32) -> Result<String, HostError> {
@@ -199,7 +272,10 @@ impl Host for Memory {
     }
 
     async fn write(&mut self, writer: u32, bytes: Bytes) -> Result<(), HostError> {
-        self.written.entry(writer).or_default().extend_from_slice(&bytes);
+        self.written
+            .entry(writer)
+            .or_default()
+            .extend_from_slice(&bytes);
         Ok(())
     }
 
@@ -215,7 +291,11 @@ impl Host for Memory {
 /// Runs one task in a cell of its own.
 pub async fn run(request: Request) -> (Reply, Memory) {
     let mut host = Memory::of(&request);
-    let reply = cell().await.run(request, &mut host).await.expect("the cell lives");
+    let reply = cell()
+        .await
+        .run(request, &mut host)
+        .await
+        .expect("the cell lives");
     (reply, host)
 }
 
@@ -241,7 +321,11 @@ pub async fn failure_of(step: &str, kind: FailureKind) -> Failure {
 
 /// What was printed to `stream`, wherever it was kept.
 pub fn printed(reply: &Reply, host: &Memory, stream: Stream) -> String {
-    let chunks = host.logs.iter().chain(&reply.logs).filter(|chunk| chunk.stream == stream);
+    let chunks = host
+        .logs
+        .iter()
+        .chain(&reply.logs)
+        .filter(|chunk| chunk.stream == stream);
     String::from_utf8(chunks.flat_map(|chunk| chunk.bytes.to_vec()).collect()).expect("text")
 }
 

@@ -59,7 +59,10 @@ impl Launcher {
     /// # Errors
     /// When the system does not say where the running program is.
     pub fn current() -> io::Result<Self> {
-        Ok(Self { program: std::env::current_exe()?, args: vec!["cell".into()] })
+        Ok(Self {
+            program: std::env::current_exe()?,
+            args: vec!["cell".into()],
+        })
     }
 }
 
@@ -137,7 +140,13 @@ impl Cell {
         let stderr = Tail::follow(child.stderr.take());
         ours.set_nonblocking(true).map_err(failed)?;
         let frames = Frames::new(UnixStream::from_std(ours).map_err(failed)?);
-        let mut cell = Self { child, frames, stderr, alive: true, loaded: None };
+        let mut cell = Self {
+            child,
+            frames,
+            stderr,
+            alive: true,
+            loaded: None,
+        };
         cell.greet().await?;
         Ok(cell)
     }
@@ -145,8 +154,25 @@ impl Cell {
     async fn greet(&mut self) -> Result<(), CellError> {
         static NONCE: AtomicU64 = AtomicU64::new(1);
         let nonce = NONCE.fetch_add(1, Ordering::Relaxed);
-        match self.order("start", START, &ToCell::Hello { version: VERSION, nonce }, &[]).await? {
-            (ToAgent::Ready { version: VERSION, nonce: back }, _) if back == nonce => Ok(()),
+        match self
+            .order(
+                "start",
+                START,
+                &ToCell::Hello {
+                    version: VERSION,
+                    nonce,
+                },
+                &[],
+            )
+            .await?
+        {
+            (
+                ToAgent::Ready {
+                    version: VERSION,
+                    nonce: back,
+                },
+                _,
+            ) if back == nonce => Ok(()),
             (other, _) => Err(self.broke(format!("it greeted with {}", kind(&other)))),
         }
     }
@@ -156,11 +182,22 @@ impl Cell {
         self.alive
     }
 
+    /// The number of the process; none when it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Ends the process, now.
     pub fn kill(&mut self) {
         self.alive = false;
         // An error means that it has ended already.
         let _ = self.child.start_kill();
+    }
+
+    /// Closes the socket and leaves the process to itself, as it happens when an agent is killed.
+    pub fn hang_up(&mut self) {
+        self.alive = false;
+        self.frames.close();
     }
 
     /// Loads a module for the tasks that follow. Does nothing if it is the one that is loaded.
@@ -172,8 +209,14 @@ impl Cell {
             return Ok(());
         }
         self.loaded = None;
-        let order = ToCell::Load { profile: module.profile(), size: module.size() };
-        match self.order_with("load its module", LOAD, &order, &[], Some(module.file())).await? {
+        let order = ToCell::Load {
+            profile: module.profile(),
+            size: module.size(),
+        };
+        match self
+            .order_with("load its module", LOAD, &order, &[], Some(module.file()))
+            .await?
+        {
             (ToAgent::Loaded, _) => {
                 self.loaded = Some(module.key().into());
                 Ok(())
@@ -207,9 +250,14 @@ impl Cell {
     /// # Errors
     /// [`CellError::Refused`] when it does not say, [`CellError::Slow`] after `limits.timeout_ms`.
     pub async fn describe(&mut self, limits: &Limits) -> Result<Definition, CellError> {
-        let order = ToCell::Describe { limits: limits.clone() };
+        let order = ToCell::Describe {
+            limits: limits.clone(),
+        };
         let within = Duration::from_millis(limits.timeout_ms);
-        match self.order("describe its module", within, &order, &[]).await? {
+        match self
+            .order("describe its module", within, &order, &[])
+            .await?
+        {
             (ToAgent::Described(definition), _) => Ok(*definition),
             other => Err(self.unexpected(other.0)),
         }
@@ -223,11 +271,7 @@ impl Cell {
     ///
     /// # Errors
     /// [`CellError::Lost`] when the process ended, [`CellError::Protocol`] when it broke a rule.
-    pub async fn run(
-        &mut self,
-        request: Request,
-        host: &mut dyn Host,
-    ) -> Result<Reply, CellError> {
+    pub async fn run(&mut self, request: Request, host: &mut dyn Host) -> Result<Reply, CellError> {
         if self.loaded.is_none() {
             return Err(CellError::NothingLoaded);
         }
@@ -317,7 +361,10 @@ impl Cell {
             Ok(answer) => answer,
             Err(_) => {
                 self.kill();
-                Err(CellError::Slow { what, seconds: within.as_secs() })
+                Err(CellError::Slow {
+                    what,
+                    seconds: within.as_secs(),
+                })
             }
         }
     }
@@ -371,16 +418,27 @@ impl Cell {
             },
             Err(error) => error.to_string(),
         };
-        CellError::Lost { how, diagnostics: self.stderr.text().await }
+        CellError::Lost {
+            how,
+            diagnostics: self.stderr.text().await,
+        }
     }
 }
 
 fn failed_reply(failure: Failure) -> Reply {
-    Reply { result: Err(failure), puts: Vec::new(), logs: Vec::new(), cpu_us: 0, peak_memory: 0 }
+    Reply {
+        result: Err(failure),
+        puts: Vec::new(),
+        logs: Vec::new(),
+        cpu_us: 0,
+        peak_memory: 0,
+    }
 }
 
 fn kind(message: &ToAgent) -> String {
     let text = format!("{message:?}");
-    let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_alphanumeric())
+        .unwrap_or(text.len());
     format!("`{}`", &text[..end])
 }

@@ -42,7 +42,10 @@ pub fn cell_main() -> ExitCode {
 
 fn start() -> io::Result<std::convert::Infallible> {
     // A core file would hold the artifacts of the task.
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
     rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.peer_addr()?;
@@ -69,7 +72,10 @@ fn start() -> io::Result<std::convert::Infallible> {
 /// Ends the process when the agent is gone, even if a guest never returns; and sends what long
 /// tasks print.
 fn watch(socket: &UnixStream, outbox: &Mutex<Outbox>) -> io::Result<std::convert::Infallible> {
-    let pause = Timespec { tv_sec: 0, tv_nsec: SEND_PRINTED_EVERY };
+    let pause = Timespec {
+        tv_sec: 0,
+        tv_nsec: SEND_PRINTED_EVERY,
+    };
     loop {
         let mut gone = [PollFd::new(socket, PollFlags::RDHUP)];
         match poll(&mut gone, Some(&pause)) {
@@ -92,9 +98,16 @@ fn serve(input: Input, outbox: Arc<Mutex<Outbox>>) -> io::Result<()> {
     loop {
         let (order, body) = channel.borrow_mut().input().next()?;
         let answer = match order {
-            ToCell::Hello { version: VERSION, nonce } => {
-                (ToAgent::Ready { version: VERSION, nonce }, Vec::new())
-            }
+            ToCell::Hello {
+                version: VERSION,
+                nonce,
+            } => (
+                ToAgent::Ready {
+                    version: VERSION,
+                    nonce,
+                },
+                Vec::new(),
+            ),
             ToCell::Compile { profile } => compile(profile, body),
             ToCell::Load { profile, size } => {
                 let file = channel.borrow_mut().input().file()?;
@@ -112,14 +125,22 @@ fn serve(input: Input, outbox: Arc<Mutex<Outbox>>) -> io::Result<()> {
                 run(&channel, &mut engines, loaded, *request)?;
                 continue;
             }
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "an order out of turn")),
+            _ => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "an order out of turn",
+                ));
+            }
         };
         channel.borrow().output().send(&answer.0, &answer.1)?;
     }
 }
 
 fn nothing_loaded() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "an order for a module before one was loaded")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "an order for a module before one was loaded",
+    )
 }
 
 fn keep(slot: &mut Option<Code>, loaded: Result<Code, Refusal>) -> ToAgent {
@@ -156,7 +177,11 @@ fn compile(profile: Profile, wasm: Vec<u8>) -> (ToAgent, Vec<u8>) {
             .precompile_component(&wasm)
             .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
         let compiled = Rc::new(compiled);
-        Code::load(&mut Engines::default(), profile, from_memory(compiled.clone()))?;
+        Code::load(
+            &mut Engines::default(),
+            profile,
+            from_memory(compiled.clone()),
+        )?;
         Ok(Rc::unwrap_or_clone(compiled))
     };
     match compiled() {

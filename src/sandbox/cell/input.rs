@@ -25,7 +25,13 @@ pub struct Input {
 impl Input {
     /// Reads from `socket`.
     pub fn new(socket: UnixStream) -> Self {
-        Self { socket, buffer: vec![0; BUFFER], start: 0, end: 0, files: VecDeque::new() }
+        Self {
+            socket,
+            buffer: vec![0; BUFFER],
+            start: 0,
+            end: 0,
+            files: VecDeque::new(),
+        }
     }
 
     /// The next message and its body.
@@ -34,7 +40,10 @@ impl Input {
         self.fill(&mut prefix)?;
         let (head, body) = lengths(prefix);
         if head > MAX_HEAD {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is too long"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a message is too long",
+            ));
         }
         let message = self.message(head)?;
         let mut bytes = vec![0; body];
@@ -89,7 +98,12 @@ fn receive(
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(into)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        recvmsg(
+            socket,
+            &mut [IoSliceMut::new(into)],
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        )
     })?;
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {

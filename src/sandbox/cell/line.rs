@@ -38,7 +38,11 @@ pub struct Outbox {
 impl Outbox {
     /// Writes to `socket`.
     pub fn new(socket: UnixStream) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { socket, printed: Vec::new(), bytes: 0 }))
+        Arc::new(Mutex::new(Self {
+            socket,
+            printed: Vec::new(),
+            bytes: 0,
+        }))
     }
 
     /// Sends a message with its body.
@@ -63,8 +67,14 @@ impl Outbox {
     /// Takes what was printed and not sent.
     pub fn take_printed(&mut self) -> Vec<LogChunk> {
         self.bytes = 0;
-        let chunk = |(stream, bytes)| LogChunk { stream, bytes: Bytes::from(bytes) };
-        std::mem::take(&mut self.printed).into_iter().map(chunk).collect()
+        let chunk = |(stream, bytes)| LogChunk {
+            stream,
+            bytes: Bytes::from(bytes),
+        };
+        std::mem::take(&mut self.printed)
+            .into_iter()
+            .map(chunk)
+            .collect()
     }
 
     /// Sends what was printed, if anything was.
@@ -114,13 +124,22 @@ pub struct Channel {
     pieces: VecDeque<Piece>,
     /// Where the last reading ended.
     read_until: Option<(Source, u64)>,
+    /// How many readings in a row went on where the one before ended.
+    onward: usize,
     progress: Option<Instant>,
 }
 
 impl Channel {
     /// A channel over the two ends.
     pub fn new(input: Input, output: Arc<Mutex<Outbox>>) -> Self {
-        Self { input, output, pieces: VecDeque::new(), read_until: None, progress: None }
+        Self {
+            input,
+            output,
+            pieces: VecDeque::new(),
+            read_until: None,
+            onward: 0,
+            progress: None,
+        }
     }
 
     /// The end for reading.
@@ -130,7 +149,9 @@ impl Channel {
 
     /// The end for writing.
     pub fn output(&self) -> MutexGuard<'_, Outbox> {
-        self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.output
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Forgets one task: reads the answers that it did not wait for.
@@ -151,11 +172,18 @@ impl Channel {
 
     /// Waits for the first piece.
     fn arrive(&mut self) -> io::Result<()> {
-        let Some(first) = self.pieces.front_mut() else { return Ok(()) };
+        let Some(first) = self.pieces.front_mut() else {
+            return Ok(());
+        };
         if first.bytes.is_none() {
-            let (ToCell::Piece, bytes) = self.input.next()? else { return Err(out_of_turn()) };
+            let (ToCell::Piece, bytes) = self.input.next()? else {
+                return Err(out_of_turn());
+            };
             if bytes.len() != first.len as usize {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a piece has another length"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a piece has another length",
+                ));
             }
             first.bytes = Some(bytes);
         }
@@ -163,15 +191,27 @@ impl Channel {
     }
 
     fn ask_piece(&mut self, source: Source, offset: u64, len: u32) -> io::Result<()> {
-        self.output().send(&ToAgent::Read { source, offset, len }, &[])?;
-        self.pieces.push_back(Piece { source, offset, len, bytes: None });
+        self.output().send(
+            &ToAgent::Read {
+                source,
+                offset,
+                len,
+            },
+            &[],
+        )?;
+        self.pieces.push_back(Piece {
+            source,
+            offset,
+            len,
+            bytes: None,
+        });
         Ok(())
     }
 
-    /// Asks for the pieces after `from`, up to [`AHEAD`].
+    /// Asks for the pieces after `from`, up to [`AHEAD`] besides the one that is wanted.
     fn ask_ahead(&mut self, source: Source, from: u64, size: u64) -> io::Result<()> {
         let mut next = self.pieces.back().map_or(from, Piece::end);
-        while self.pieces.len() < AHEAD && next < size {
+        while self.pieces.len() <= self.onward.min(AHEAD) && next < size {
             let len = (size - next).min(MAX_PIECE as u64);
             self.ask_piece(source, next, len as u32)?;
             next += len;
@@ -180,7 +220,11 @@ impl Channel {
     }
 
     fn read(&mut self, source: Source, offset: u64, len: u32, size: u64) -> io::Result<Vec<u8>> {
-        let onward = offset == 0 || self.read_until == Some((source, offset));
+        // Whoever jumps about gets nothing ahead; whoever reads on gets more and more.
+        self.onward = match self.read_until {
+            Some(end) if end == (source, offset) => self.onward + 1,
+            _ => usize::from(offset == 0),
+        };
         let mut all = Vec::new();
         while all.len() < len as usize {
             let at = offset + all.len() as u64;
@@ -192,9 +236,7 @@ impl Channel {
             if self.pieces.is_empty() {
                 self.ask_piece(source, at, wanted.min(MAX_PIECE) as u32)?;
             }
-            if onward {
-                self.ask_ahead(source, at, size)?;
-            }
+            self.ask_ahead(source, at, size)?;
             self.arrive()?;
             self.take(at, wanted, &mut all);
         }
@@ -204,8 +246,12 @@ impl Channel {
 
     /// Takes up to `wanted` bytes from the first piece, which covers `at`.
     fn take(&mut self, at: u64, wanted: usize, into: &mut Vec<u8>) {
-        let Some(first) = self.pieces.front_mut() else { return };
-        let Some(bytes) = &mut first.bytes else { return };
+        let Some(first) = self.pieces.front_mut() else {
+            return;
+        };
+        let Some(bytes) = &mut first.bytes else {
+            return;
+        };
         let from = (at - first.offset) as usize;
         let part = wanted.min(bytes.len() - from);
         let last = from + part == bytes.len();
@@ -230,11 +276,21 @@ impl Channel {
 
     fn progress(&mut self, done: u64, total: u64, message: String) -> io::Result<()> {
         let now = Instant::now();
-        if self.progress.is_some_and(|last| now - last < PROGRESS_EVERY) {
+        if self
+            .progress
+            .is_some_and(|last| now - last < PROGRESS_EVERY)
+        {
             return Ok(());
         }
         self.progress = Some(now);
-        self.output().send(&ToAgent::Progress { done, total, message }, &[])
+        self.output().send(
+            &ToAgent::Progress {
+                done,
+                total,
+                message,
+            },
+            &[],
+        )
     }
 }
 
@@ -252,7 +308,11 @@ impl Agent for Line {
     }
 
     fn branches(&mut self, name: u32, first: u32) -> io::Result<Vec<Option<Given>>> {
-        let question = ToAgent::Branches { name, first, budget: BRANCH_BUDGET };
+        let question = ToAgent::Branches {
+            name,
+            first,
+            budget: BRANCH_BUDGET,
+        };
         match self.0.borrow_mut().question(&question)? {
             ToCell::Branches(values) if !values.is_empty() => Ok(values),
             _ => Err(out_of_turn()),
@@ -260,18 +320,28 @@ impl Agent for Line {
     }
 
     fn branch_task(&mut self, branch: u32) -> io::Result<String> {
-        match self.0.borrow_mut().question(&ToAgent::BranchTask { branch })? {
+        match self
+            .0
+            .borrow_mut()
+            .question(&ToAgent::BranchTask { branch })?
+        {
             ToCell::BranchTask(task) => Ok(task),
             _ => Err(out_of_turn()),
         }
     }
 
     fn create(&mut self, writer: u32, media: MediaType) -> io::Result<()> {
-        self.0.borrow().output().send(&ToAgent::Create { writer, media }, &[])
+        self.0
+            .borrow()
+            .output()
+            .send(&ToAgent::Create { writer, media }, &[])
     }
 
     fn write(&mut self, writer: u32, bytes: &[u8]) -> io::Result<()> {
-        self.0.borrow().output().send(&ToAgent::Write { writer }, bytes)
+        self.0
+            .borrow()
+            .output()
+            .send(&ToAgent::Write { writer }, bytes)
     }
 
     fn progress(&mut self, done: u64, total: u64, message: String) -> io::Result<()> {

@@ -23,7 +23,10 @@ pub struct Shelf {
 impl Shelf {
     /// A shelf in `directory`.
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, key: OnceLock::new() }
+        Self {
+            directory,
+            key: OnceLock::new(),
+        }
     }
 
     /// Compiled code, open, and its size; none when it is not there or not as it was stored.
@@ -37,7 +40,8 @@ impl Shelf {
             let seal = self.seal("code", name, code)?;
             self.write(&format!("{name}.code"), code)?;
             self.write(&format!("{name}.seal"), &seal)?;
-            self.open_code(name)?.ok_or_else(|| io::Error::other("what was written is not there"))
+            self.open_code(name)?
+                .ok_or_else(|| io::Error::other("what was written is not there"))
         };
         store().map_err(|source| self.error(source))
     }
@@ -45,8 +49,12 @@ impl Shelf {
     /// A module's description of itself; none when it is not there or not as it was stored.
     pub fn find_definition(&self, name: &str) -> Result<Option<Definition>, ModuleError> {
         let find = || {
-            let Some(sealed) = self.read(&format!("{name}.definition"))? else { return Ok(None) };
-            let Some((seal, bytes)) = sealed.split_first_chunk::<SEAL>() else { return Ok(None) };
+            let Some(sealed) = self.read(&format!("{name}.definition"))? else {
+                return Ok(None);
+            };
+            let Some((seal, bytes)) = sealed.split_first_chunk::<SEAL>() else {
+                return Ok(None);
+            };
             if !same(seal, &self.seal("definition", name, bytes)?) {
                 return Ok(None);
             }
@@ -56,11 +64,7 @@ impl Shelf {
     }
 
     /// Stores a module's description of itself.
-    pub fn store_definition(
-        &self,
-        name: &str,
-        definition: &Definition,
-    ) -> Result<(), ModuleError> {
+    pub fn store_definition(&self, name: &str, definition: &Definition) -> Result<(), ModuleError> {
         let store = || {
             let bytes = postcard::to_stdvec(definition).map_err(io::Error::other)?;
             let mut sealed = self.seal("definition", name, &bytes)?.to_vec();
@@ -71,7 +75,10 @@ impl Shelf {
     }
 
     fn error(&self, source: io::Error) -> ModuleError {
-        ModuleError::Cache { path: self.directory.display().to_string(), source }
+        ModuleError::Cache {
+            path: self.directory.display().to_string(),
+            source,
+        }
     }
 
     fn found<T>(&self, result: io::Result<Option<T>>) -> Result<Option<T>, ModuleError> {
@@ -79,7 +86,9 @@ impl Shelf {
     }
 
     fn open_code(&self, name: &str) -> io::Result<Option<(File, u64)>> {
-        let Some(seal) = self.read(&format!("{name}.seal"))? else { return Ok(None) };
+        let Some(seal) = self.read(&format!("{name}.seal"))? else {
+            return Ok(None);
+        };
         let mut file = match File::open(self.directory.join(format!("{name}.code"))) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -113,9 +122,12 @@ impl Shelf {
     ///
     /// Not synchronised: what a power failure damages does not match its seal.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.directory)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempfile_in(&self.directory)?;
         file.write_all(bytes)?;
-        file.persist(self.directory.join(name)).map_err(|error| error.error)?;
+        file.persist(self.directory.join(name))
+            .map_err(|error| error.error)?;
         Ok(())
     }
 
@@ -133,7 +145,11 @@ impl Shelf {
             }
         };
         let mut hasher = blake3::Hasher::new_keyed(&key);
-        hasher.update(kind.as_bytes()).update(b"/").update(name.as_bytes()).update(b"/");
+        hasher
+            .update(kind.as_bytes())
+            .update(b"/")
+            .update(name.as_bytes())
+            .update(b"/");
         Ok(hasher)
     }
 
@@ -142,7 +158,11 @@ impl Shelf {
         self.make_directory()?;
         let path = self.directory.join(KEY);
         loop {
-            match OpenOptions::new().read(true).custom_flags(no_follow()).open(&path) {
+            match OpenOptions::new()
+                .read(true)
+                .custom_flags(no_follow())
+                .open(&path)
+            {
                 Ok(mut file) => {
                     private(&file.metadata()?, &path)?;
                     let mut key = [0; SEAL];
@@ -154,7 +174,9 @@ impl Shelf {
             }
             let mut key = [0; SEAL];
             File::open("/dev/urandom")?.read_exact(&mut key)?;
-            let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.directory)?;
+            let mut file = tempfile::Builder::new()
+                .prefix(".new-")
+                .tempfile_in(&self.directory)?;
             file.write_all(&key)?;
             match file.persist_noclobber(&path) {
                 Ok(_) => {}

@@ -36,7 +36,10 @@ pub trait Agent {
 pub struct Nobody;
 
 fn nobody<T>() -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "there is no agent to ask"))
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "there is no agent to ask",
+    ))
 }
 
 impl Agent for Nobody {

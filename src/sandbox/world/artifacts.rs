@@ -30,14 +30,28 @@ type Store<'a> = StoreContextMut<'a, Guest>;
 /// Links reading and writing.
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut artifacts = linker.instance("wrun:flow/artifacts@0.1.0")?;
-    artifacts.resource("reader", ResourceType::host::<Reader>(), |mut store, number| {
-        store.data_mut().task("artifacts.reader")?.close_reader(number);
-        Ok(())
-    })?;
-    artifacts.resource("writer", ResourceType::host::<Writer>(), |mut store, number| {
-        store.data_mut().task("artifacts.writer")?.close_writer(number);
-        Ok(())
-    })?;
+    artifacts.resource(
+        "reader",
+        ResourceType::host::<Reader>(),
+        |mut store, number| {
+            store
+                .data_mut()
+                .task("artifacts.reader")?
+                .close_reader(number);
+            Ok(())
+        },
+    )?;
+    artifacts.resource(
+        "writer",
+        ResourceType::host::<Writer>(),
+        |mut store, number| {
+            store
+                .data_mut()
+                .task("artifacts.writer")?
+                .close_writer(number);
+            Ok(())
+        },
+    )?;
     link_reader(&mut artifacts)?;
     link_writer(&mut artifacts)?;
     link_reads(&mut artifacts)?;
@@ -63,25 +77,31 @@ fn media(store: &Store, text: &WasmStr) -> wasmtime::Result<MediaType> {
 }
 
 /// The task and the agent side by side, for the function `asked`.
-fn both<'a>(
-    store: &'a mut Store,
-    asked: &str,
-) -> Result<(&'a mut Task, &'a mut dyn Agent), Stop> {
+fn both<'a>(store: &'a mut Store, asked: &str) -> Result<(&'a mut Task, &'a mut dyn Agent), Stop> {
     let guest = store.data_mut();
     guest.task(asked)?;
-    let task = guest.task.as_mut().expect("the line above would have returned");
+    let task = guest
+        .task
+        .as_mut()
+        .expect("the line above would have returned");
     Ok((task, guest.agent.as_mut()))
 }
 
 fn link_reader(artifacts: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     type This = Resource<Reader>;
-    artifacts.func_wrap("[method]reader.len", |mut store: Store, (this,): (This,)| {
-        Ok((both(&mut store, "reader.len")?.0.reader(this.rep())?.size,))
-    })?;
-    artifacts.func_wrap("[method]reader.media-type", |mut store: Store, (this,): (This,)| {
-        let (task, _) = both(&mut store, "reader.media-type")?;
-        Ok((task.reader(this.rep())?.media.to_string(),))
-    })?;
+    artifacts.func_wrap(
+        "[method]reader.len",
+        |mut store: Store, (this,): (This,)| {
+            Ok((both(&mut store, "reader.len")?.0.reader(this.rep())?.size,))
+        },
+    )?;
+    artifacts.func_wrap(
+        "[method]reader.media-type",
+        |mut store: Store, (this,): (This,)| {
+            let (task, _) = both(&mut store, "reader.media-type")?;
+            Ok((task.reader(this.rep())?.media.to_string(),))
+        },
+    )?;
     artifacts.func_wrap(
         "[method]reader.read-at",
         |mut store: Store, (this, offset, len): (This, u64, u32)| {
@@ -93,11 +113,14 @@ fn link_reader(artifacts: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()
 
 fn link_writer(artifacts: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     type This = Resource<Writer>;
-    artifacts.func_wrap("[constructor]writer", |mut store: Store, (kind,): (WasmStr,)| {
-        let kind = media(&store, &kind)?;
-        let (task, _) = both(&mut store, "artifacts.writer")?;
-        Ok((Resource::<Writer>::new_own(task.open_writer(kind)),))
-    })?;
+    artifacts.func_wrap(
+        "[constructor]writer",
+        |mut store: Store, (kind,): (WasmStr,)| {
+            let kind = media(&store, &kind)?;
+            let (task, _) = both(&mut store, "artifacts.writer")?;
+            Ok((Resource::<Writer>::new_own(task.open_writer(kind)),))
+        },
+    )?;
     artifacts.func_wrap(
         "[method]writer.write",
         |mut store: Store, (this, bytes): (This, WasmList<u8>)| {
@@ -119,7 +142,10 @@ fn with_bytes(
 ) -> wasmtime::Result<()> {
     let guest = store.data_mut();
     guest.task(asked)?;
-    let mut task = guest.task.take().expect("the line above would have returned");
+    let mut task = guest
+        .task
+        .take()
+        .expect("the line above would have returned");
     let mut agent = std::mem::replace(&mut guest.agent, Box::new(super::agent::Nobody));
     let done = then(&mut task, agent.as_mut(), bytes.as_le_slice(&*store));
     let guest = store.data_mut();
@@ -146,22 +172,32 @@ fn link_reads(artifacts: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()>
 
 fn link_inputs(artifacts: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     artifacts.func_wrap("input-count", |mut store: Store, (): ()| {
-        Ok((both(&mut store, "artifacts.input-count")?.0.branch_count()?,))
+        Ok((both(&mut store, "artifacts.input-count")?
+            .0
+            .branch_count()?,))
     })?;
     artifacts.func_wrap("input-task", |mut store: Store, (index,): (u32,)| {
         let (task, agent) = both(&mut store, "artifacts.input-task")?;
         Ok((task.branch_task(agent, index)?,))
     })?;
-    artifacts.func_wrap("input-get", |mut store: Store, (index, which): (u32, WasmStr)| {
-        let which = name(&store, &which)?;
-        let (task, agent) = both(&mut store, "artifacts.input-get")?;
-        Ok((task.branch_get(agent, index, &which)?,))
-    })?;
-    artifacts.func_wrap("input-open", |mut store: Store, (index, which): (u32, WasmStr)| {
-        let which = name(&store, &which)?;
-        let (task, agent) = both(&mut store, "artifacts.input-open")?;
-        Ok((task.branch_open(agent, index, &which)?.map(Resource::<Reader>::new_own),))
-    })
+    artifacts.func_wrap(
+        "input-get",
+        |mut store: Store, (index, which): (u32, WasmStr)| {
+            let which = name(&store, &which)?;
+            let (task, agent) = both(&mut store, "artifacts.input-get")?;
+            Ok((task.branch_get(agent, index, &which)?,))
+        },
+    )?;
+    artifacts.func_wrap(
+        "input-open",
+        |mut store: Store, (index, which): (u32, WasmStr)| {
+            let which = name(&store, &which)?;
+            let (task, agent) = both(&mut store, "artifacts.input-open")?;
+            Ok((task
+                .branch_open(agent, index, &which)?
+                .map(Resource::<Reader>::new_own),))
+        },
+    )
 }
 
 fn link_writes(artifacts: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
@@ -187,7 +223,9 @@ fn link_writes(artifacts: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()
         "pass",
         |mut store: Store, (which, reader): (WasmStr, Resource<Reader>)| {
             let which = name(&store, &which)?;
-            both(&mut store, "artifacts.pass")?.0.pass(&which, reader.rep())?;
+            both(&mut store, "artifacts.pass")?
+                .0
+                .pass(&which, reader.rep())?;
             Ok(())
         },
     )

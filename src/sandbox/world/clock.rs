@@ -26,7 +26,9 @@ pub struct Clock {
 impl Clock {
     /// Time starts here.
     pub fn starting_at(start: Timestamp) -> Self {
-        Self { now: start.0.saturating_mul(1_000) }
+        Self {
+            now: start.0.saturating_mul(1_000),
+        }
     }
 
     /// The time, one tick after the last reading.
@@ -92,25 +94,34 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wall.func_wrap("resolution", |_: Store, (): ()| Ok((Datetime::of(TICK),)))?;
 
     let mut monotonic = linker.instance("wasi:clocks/monotonic-clock@0.2.0")?;
-    monotonic.func_wrap("now", |mut store: Store, (): ()| Ok((store.data_mut().clock.read(),)))?;
+    monotonic.func_wrap("now", |mut store: Store, (): ()| {
+        Ok((store.data_mut().clock.read(),))
+    })?;
     monotonic.func_wrap("resolution", |_: Store, (): ()| Ok((TICK,)))?;
     monotonic.func_wrap("subscribe-instant", |mut store: Store, (then,): (u64,)| {
         Ok((pollable(store.data_mut(), Pollable::At(then)),))
     })?;
-    monotonic.func_wrap("subscribe-duration", |mut store: Store, (duration,): (u64,)| {
-        let guest = store.data_mut();
-        let then = guest.clock.read().saturating_add(duration);
-        Ok((pollable(guest, Pollable::At(then)),))
-    })?;
+    monotonic.func_wrap(
+        "subscribe-duration",
+        |mut store: Store, (duration,): (u64,)| {
+            let guest = store.data_mut();
+            let then = guest.clock.read().saturating_add(duration);
+            Ok((pollable(guest, Pollable::At(then)),))
+        },
+    )?;
     Ok(())
 }
 
 fn link_poll(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut poll = linker.instance("wasi:io/poll@0.2.0")?;
-    poll.resource("pollable", ResourceType::host::<Pollable>(), |mut store, number| {
-        store.data_mut().pollables.remove(number);
-        Ok(())
-    })?;
+    poll.resource(
+        "pollable",
+        ResourceType::host::<Pollable>(),
+        |mut store, number| {
+            store.data_mut().pollables.remove(number);
+            Ok(())
+        },
+    )?;
     poll.func_wrap(
         "[method]pollable.ready",
         |mut store: Store, (this,): (Resource<Pollable>,)| {
@@ -129,9 +140,12 @@ fn link_poll(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Ok(())
         },
     )?;
-    poll.func_wrap("poll", |mut store: Store, (list,): (Vec<Resource<Pollable>>,)| {
-        Ok((wait_for_any(store.data_mut(), &list)?,))
-    })?;
+    poll.func_wrap(
+        "poll",
+        |mut store: Store, (list,): (Vec<Resource<Pollable>>,)| {
+            Ok((wait_for_any(store.data_mut(), &list)?,))
+        },
+    )?;
     Ok(())
 }
 
@@ -142,9 +156,15 @@ fn wait_for_any(guest: &mut Guest, list: &[Resource<Pollable>]) -> Result<Vec<u3
         times.push(guest.pollables.get(one.rep())?.when());
     }
     let Some(&first) = times.iter().min() else {
-        return Err(Stop::contract("the step waits for nothing: `poll` was called with no pollable"));
+        return Err(Stop::contract(
+            "the step waits for nothing: `poll` was called with no pollable",
+        ));
     };
     guest.clock.pass_until(first);
     let now = guest.clock.now;
-    Ok((0..).zip(times).filter(|(_, then)| *then <= now).map(|(position, _)| position).collect())
+    Ok((0..)
+        .zip(times)
+        .filter(|(_, then)| *then <= now)
+        .map(|(position, _)| position)
+        .collect())
 }

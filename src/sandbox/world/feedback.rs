@@ -25,21 +25,28 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         |mut store: Store, (done, total, message): (u64, u64, WasmStr)| {
             let message = cut(&message.to_str(&store)?, MAX_MESSAGE).to_owned();
             let agent = &mut store.data_mut().agent;
-            agent.progress(done, total, message).map_err(Stop::agent_gone)?;
+            agent
+                .progress(done, total, message)
+                .map_err(Stop::agent_gone)?;
             Ok(())
         },
     )?;
-    feedback.func_wrap("log", |mut store: Store, (level, message): (Level, WasmStr)| {
-        let level = match level {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-            Level::Error => "error",
-        };
-        let line = format!("{level} {}\n", message.to_str(&store)?);
-        let guest = store.data_mut();
-        guest.printed.print(guest.agent.as_mut(), Stream::Log, line.as_bytes())?;
-        Ok(())
-    })?;
+    feedback.func_wrap(
+        "log",
+        |mut store: Store, (level, message): (Level, WasmStr)| {
+            let level = match level {
+                Level::Debug => "debug",
+                Level::Info => "info",
+                Level::Warn => "warn",
+                Level::Error => "error",
+            };
+            let line = format!("{level} {}\n", message.to_str(&store)?);
+            let guest = store.data_mut();
+            guest
+                .printed
+                .print(guest.agent.as_mut(), Stream::Log, line.as_bytes())?;
+            Ok(())
+        },
+    )?;
     Ok(())
 }

@@ -51,12 +51,18 @@ const UNREACHABLE: &[&str] = &[
 /// Links the interfaces of files.
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut types = linker.instance("wasi:filesystem/types@0.2.0")?;
-    types.resource("descriptor", ResourceType::host::<Descriptor>(), |_, _| Ok(()))?;
+    types.resource("descriptor", ResourceType::host::<Descriptor>(), |_, _| {
+        Ok(())
+    })?;
     let listing = ResourceType::host::<DirectoryEntryStream>();
     types.resource("directory-entry-stream", listing, |_, _| Ok(()))?;
     for name in UNREACHABLE {
         types.func_new(name, |_, _, _, _| {
-            Err(Stop::new(FailureKind::Denied, "the step used a file, and was granted none").into())
+            Err(Stop::new(
+                FailureKind::Denied,
+                "the step used a file, and was granted none",
+            )
+            .into())
         })?;
     }
     // No error of a stream here comes from a file.
@@ -65,8 +71,9 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Ok(())
     })?;
     let mut preopens = linker.instance("wasi:filesystem/preopens@0.2.0")?;
-    preopens.func_wrap("get-directories", |_: StoreContextMut<'_, Guest>, (): ()| {
-        Ok((Vec::<(Resource<Descriptor>, String)>::new(),))
-    })?;
+    preopens.func_wrap(
+        "get-directories",
+        |_: StoreContextMut<'_, Guest>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)),
+    )?;
     Ok(())
 }

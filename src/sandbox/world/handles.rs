@@ -11,7 +11,10 @@ pub struct Handles<T> {
 
 impl<T> Default for Handles<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
@@ -33,9 +36,14 @@ impl<T> Handles<T> {
     /// # Errors
     /// When there is none: wasmtime checks handles, so this is a defect and not the guest's doing.
     pub fn get(&mut self, number: u32) -> Result<&mut T, Stop> {
-        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or_else(|| {
-            Stop::contract(format!("the step used the handle {number}, which is not open"))
-        })
+        self.slots
+            .get_mut(number as usize)
+            .and_then(Option::as_mut)
+            .ok_or_else(|| {
+                Stop::contract(format!(
+                    "the step used the handle {number}, which is not open"
+                ))
+            })
     }
 
     /// Takes the thing of this number out.

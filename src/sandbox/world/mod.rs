@@ -120,8 +120,10 @@ impl Guest {
     /// The running task, for the function `asked`, which only a task may call.
     pub fn task(&mut self, asked: &str) -> Result<&mut Task, Stop> {
         self.task.as_mut().ok_or_else(|| {
-            Stop::contract(format!("`describe` called `{asked}`, which only a running step may"))
-                .hint("`describe` must say what the flow is without reading or writing anything")
+            Stop::contract(format!(
+                "`describe` called `{asked}`, which only a running step may"
+            ))
+            .hint("`describe` must say what the flow is without reading or writing anything")
         })
     }
 }

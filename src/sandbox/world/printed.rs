@@ -93,14 +93,21 @@ impl Printed {
     /// Hands on what was held back.
     pub fn finish(&mut self, agent: &mut dyn Agent) -> std::io::Result<()> {
         let held = std::mem::take(&mut self.held);
-        if held.is_empty() { Ok(()) } else { agent.print(Stream::Stderr, &held) }
+        if held.is_empty() {
+            Ok(())
+        } else {
+            agent.print(Stream::Stderr, &held)
+        }
     }
 
     /// Passes standard error on, without a panic's line.
     fn watch(&mut self, agent: &mut dyn Agent, mut bytes: &[u8]) -> std::io::Result<()> {
         while !bytes.is_empty() {
             if self.held.is_empty() {
-                let start = bytes.iter().position(|&b| b == MARK[0]).unwrap_or(bytes.len());
+                let start = bytes
+                    .iter()
+                    .position(|&b| b == MARK[0])
+                    .unwrap_or(bytes.len());
                 if start > 0 {
                     self.remember(&bytes[..start]);
                     agent.print(Stream::Stderr, &bytes[..start])?;
@@ -110,7 +117,10 @@ impl Printed {
                     break;
                 }
             }
-            let end = bytes.iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| at + 1);
+            let end = bytes
+                .iter()
+                .position(|&b| b == b'\n')
+                .map_or(bytes.len(), |at| at + 1);
             self.held.extend_from_slice(&bytes[..end]);
             bytes = &bytes[end..];
             let known = self.held.len().min(MARK.len());
@@ -155,7 +165,12 @@ pub fn print_list(
     bytes: &WasmList<u8>,
 ) -> wasmtime::Result<()> {
     // A copy, but of a few lines; bounded, because the limit would refuse more anyway.
-    let room = store.data().printed.limit.saturating_add(1).min(usize::MAX as u64) as usize;
+    let room = store
+        .data()
+        .printed
+        .limit
+        .saturating_add(1)
+        .min(usize::MAX as u64) as usize;
     let slice = bytes.as_le_slice(&*store);
     let bytes = slice[..slice.len().min(room)].to_vec();
     let guest = store.data_mut();

@@ -29,7 +29,12 @@ impl Chance {
     pub fn new(entropy: [u8; 32], engine: &Digest) -> Self {
         let seed = *blake3::keyed_hash(engine.as_bytes(), b"insecure-seed").as_bytes();
         let hash_seed = (number(&seed, 0), number(&seed, 8));
-        Self { entropy, hash_seed, secure: None, insecure: None }
+        Self {
+            entropy,
+            hash_seed,
+            secure: None,
+            insecure: None,
+        }
     }
 
     /// A number for the task itself to seed with.
@@ -52,8 +57,9 @@ impl Chance {
     fn bytes(&mut self, secure: bool, len: u64) -> Result<Vec<u8>, Stop> {
         if len > MAX_BYTES {
             let message = format!("the step asked for {len} random bytes at once");
-            return Err(Stop::contract(message)
-                .hint(format!("ask for at most {MAX_BYTES}, or use a generator of your own")));
+            return Err(Stop::contract(message).hint(format!(
+                "ask for at most {MAX_BYTES}, or use a generator of your own"
+            )));
         }
         let mut bytes = vec![0; len as usize];
         self.stream(secure).fill_bytes(&mut bytes);
@@ -62,7 +68,9 @@ impl Chance {
 }
 
 fn number(bytes: &[u8; 32], at: usize) -> u64 {
-    let eight = bytes[at..at + 8].try_into().expect("eight bytes are eight bytes");
+    let eight = bytes[at..at + 8]
+        .try_into()
+        .expect("eight bytes are eight bytes");
     u64::from_le_bytes(eight)
 }
 
@@ -77,9 +85,10 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Ok((store.data_mut().chance.stream(true).next_u64(),))
     })?;
     let mut insecure = linker.instance("wasi:random/insecure@0.2.0")?;
-    insecure.func_wrap("get-insecure-random-bytes", |mut store: Store, (len,): (u64,)| {
-        Ok((store.data_mut().chance.bytes(false, len)?,))
-    })?;
+    insecure.func_wrap(
+        "get-insecure-random-bytes",
+        |mut store: Store, (len,): (u64,)| Ok((store.data_mut().chance.bytes(false, len)?,)),
+    )?;
     insecure.func_wrap("get-insecure-random-u64", |mut store: Store, (): ()| {
         Ok((store.data_mut().chance.stream(false).next_u64(),))
     })?;

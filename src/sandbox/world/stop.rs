@@ -26,7 +26,10 @@ impl Stop {
 
     /// The agent could not be asked: the end of the cell.
     pub fn agent_gone(error: std::io::Error) -> Self {
-        Self::new(FailureKind::Infrastructure, format!("the cell lost its agent: {error}"))
+        Self::new(
+            FailureKind::Infrastructure,
+            format!("the cell lost its agent: {error}"),
+        )
     }
 
     /// The same with advice.

@@ -36,25 +36,35 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     environment.func_wrap("get-environment", |_: Store, (): ()| {
         Ok((Vec::<(String, String)>::new(),))
     })?;
-    environment.func_wrap("get-arguments", |_: Store, (): ()| Ok((Vec::<String>::new(),)))?;
-    environment.func_wrap("initial-cwd", |_: Store, (): ()| Ok((Some("/".to_owned()),)))?;
+    environment.func_wrap("get-arguments", |_: Store, (): ()| {
+        Ok((Vec::<String>::new(),))
+    })?;
+    environment.func_wrap("initial-cwd", |_: Store, (): ()| {
+        Ok((Some("/".to_owned()),))
+    })?;
 
     let mut ending = linker.instance("wasi:cli/exit@0.2.0")?;
-    ending.func_wrap("exit", |_: Store, (status,): (Result<(), ()>,)| -> wasmtime::Result<()> {
-        Err(exit(u8::from(status.is_err())).into())
-    })?;
-    ending.func_wrap("exit-with-code", |_: Store, (code,): (u8,)| -> wasmtime::Result<()> {
-        Err(exit(code).into())
-    })?;
+    ending.func_wrap(
+        "exit",
+        |_: Store, (status,): (Result<(), ()>,)| -> wasmtime::Result<()> {
+            Err(exit(u8::from(status.is_err())).into())
+        },
+    )?;
+    ending.func_wrap(
+        "exit-with-code",
+        |_: Store, (code,): (u8,)| -> wasmtime::Result<()> { Err(exit(code).into()) },
+    )?;
     link_terminal(linker)
 }
 
 fn link_terminal(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let input = ResourceType::host::<TerminalInput>();
     let output = ResourceType::host::<TerminalOutput>();
-    linker
-        .instance("wasi:cli/terminal-input@0.2.0")?
-        .resource("terminal-input", input, |_, _| Ok(()))?;
+    linker.instance("wasi:cli/terminal-input@0.2.0")?.resource(
+        "terminal-input",
+        input,
+        |_, _| Ok(()),
+    )?;
     linker
         .instance("wasi:cli/terminal-output@0.2.0")?
         .resource("terminal-output", output, |_, _| Ok(()))?;

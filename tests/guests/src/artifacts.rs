@@ -29,7 +29,10 @@ pub(crate) const STEPS: &[Step] = &[
 
 /// The first pieces of the random stream, read through the libraries that ask for it.
 pub(crate) fn random_bytes() -> String {
-    std::iter::repeat_with(random_number).take(4).map(|n| format!("{n:016x}")).collect()
+    std::iter::repeat_with(random_number)
+        .take(4)
+        .map(|n| format!("{n:016x}"))
+        .collect()
 }
 
 /// The standard library has no stable door to random numbers, so the import is called directly.
@@ -119,9 +122,15 @@ fn sum_branches() -> Ended {
 }
 
 fn name_branches() -> Ended {
-    let names: Vec<_> = (0..artifacts::input_count()).map(artifacts::input_task).collect();
+    let names: Vec<_> = (0..artifacts::input_count())
+        .map(artifacts::input_task)
+        .collect();
     let large = artifacts::input_open(1, "n").expect("it was written");
-    out(format!("{names:?} {} {:?}", large.len(), large.read_at(large.len() - 2, 10)))
+    out(format!(
+        "{names:?} {} {:?}",
+        large.len(),
+        large.read_at(large.len() - 2, 10)
+    ))
 }
 
 /// Reads pieces of every size from everywhere, and compares them with what must be there: the
@@ -132,10 +141,16 @@ fn read_everywhere() -> Ended {
     let mut place = 1_u64;
     for round in 0..200_u64 {
         place = place.wrapping_mul(6364136223846793005).wrapping_add(round);
-        let (offset, len) = (place % (size + 10), [1, 1000, 1 << 20, 3 << 20][round as usize % 4]);
+        let (offset, len) = (
+            place % (size + 10),
+            [1, 1000, 1 << 20, 3 << 20][round as usize % 4],
+        );
         for (offset, len) in [(offset, len), (offset + u64::from(len), len)] {
             let bytes = reader.read_at(offset, len);
-            assert_eq!(bytes.len() as u64, u64::from(len).min(size.saturating_sub(offset)));
+            assert_eq!(
+                bytes.len() as u64,
+                u64::from(len).min(size.saturating_sub(offset))
+            );
             for (at, byte) in (offset..).zip(bytes) {
                 assert_eq!(u64::from(byte), at % 251, "at {at}");
             }
@@ -170,7 +185,10 @@ fn stream_read() -> Ended {
 
 /// Writes as many mebibytes as the foreach element says, in text.
 fn stream_write() -> Ended {
-    let count: u32 = String::from_utf8(artifacts::item()).ok().and_then(|t| t.parse().ok()).expect("a number");
+    let count: u32 = String::from_utf8(artifacts::item())
+        .ok()
+        .and_then(|t| t.parse().ok())
+        .expect("a number");
     let piece: Vec<u8> = (0..1 << 20).map(|i: u32| (i % 251) as u8).collect();
     let writer = Writer::new("application/octet-stream");
     for _ in 0..count {
@@ -199,6 +217,8 @@ fn drop_writer() -> Ended {
 /// Takes a large value whole.
 fn get_large() -> Ended {
     let bytes = artifacts::get("in").expect("it was written");
-    let wrong = (0_u64..).zip(&bytes).find(|(at, byte)| u64::from(**byte) != at % 251);
+    let wrong = (0_u64..)
+        .zip(&bytes)
+        .find(|(at, byte)| u64::from(**byte) != at % 251);
     out(format!("{} {wrong:?}", bytes.len()))
 }

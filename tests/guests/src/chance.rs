@@ -24,13 +24,19 @@ pub(crate) const STEPS: &[Step] = &[
 ];
 
 fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock starts after 1970")
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock starts after 1970")
 }
 
 fn read_clock() -> Ended {
     let (wall, start) = (since_1970(), Instant::now());
     let hour_ago = start.checked_sub(Duration::from_secs(3600)).is_some();
-    out(format!("{wall:?} {:?} {:?} {hour_ago}", since_1970(), start.elapsed()))
+    out(format!(
+        "{wall:?} {:?} {:?} {hour_ago}",
+        since_1970(),
+        start.elapsed()
+    ))
 }
 
 /// Sleeps for an hour.
@@ -73,19 +79,31 @@ fn float_nan() -> Ended {
 fn list_env() -> Ended {
     let vars: Vec<_> = std::env::vars().collect();
     let args: Vec<_> = std::env::args().collect();
-    out(format!("{vars:?} {args:?} {:?}", std::env::current_dir().map_err(|e| e.to_string())))
+    out(format!(
+        "{vars:?} {args:?} {:?}",
+        std::env::current_dir().map_err(|e| e.to_string())
+    ))
 }
 
 fn open_file() -> Ended {
-    out(format!("{:?}", std::fs::read("/etc/passwd").map_err(|e| e.kind())))
+    out(format!(
+        "{:?}",
+        std::fs::read("/etc/passwd").map_err(|e| e.kind())
+    ))
 }
 
 fn write_file() -> Ended {
-    out(format!("{:?}", std::fs::write("/tmp/out", b"x").map_err(|e| e.kind())))
+    out(format!(
+        "{:?}",
+        std::fs::write("/tmp/out", b"x").map_err(|e| e.kind())
+    ))
 }
 
 fn list_directory() -> Ended {
-    out(format!("{:?}", std::fs::read_dir("/").map(|_| ()).map_err(|e| e.kind())))
+    out(format!(
+        "{:?}",
+        std::fs::read_dir("/").map(|_| ()).map_err(|e| e.kind())
+    ))
 }
 
 fn start_thread() -> Ended {

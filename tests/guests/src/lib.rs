@@ -1,6 +1,7 @@
 //! One module with one step per behaviour. `tests/sandbox` has a test for each, and fails if one
 //! is missing.
 
+#[rustfmt::skip]
 #[path = "../../../guest-sdk/src/bindings.rs"]
 #[allow(missing_docs, clippy::all, warnings)]
 mod bindings;
@@ -23,7 +24,14 @@ type Step = (&'static str, fn() -> Ended);
 
 /// All steps, in one order.
 fn steps() -> Vec<Step> {
-    [ends::STEPS, limits::STEPS, prints::STEPS, chance::STEPS, artifacts::STEPS].concat()
+    [
+        ends::STEPS,
+        limits::STEPS,
+        prints::STEPS,
+        chance::STEPS,
+        artifacts::STEPS,
+    ]
+    .concat()
 }
 
 struct Guests;
@@ -35,7 +43,10 @@ impl bindings::Guest for Guests {
             docs: "One behaviour each.".into(),
             sdk: "none".into(),
             parameters: Vec::new(),
-            steps: steps().into_iter().map(|(name, _)| description(name)).collect(),
+            steps: steps()
+                .into_iter()
+                .map(|(name, _)| description(name))
+                .collect(),
         }
     }
 
@@ -66,7 +77,12 @@ fn description(name: &str) -> Description {
         retry: None,
         timeout_ms: None,
         catch: None,
-        resources: Resources { cpu_millis: None, memory_mib: None, gpus: None, disk_mib: None },
+        resources: Resources {
+            cpu_millis: None,
+            memory_mib: None,
+            gpus: None,
+            disk_mib: None,
+        },
         portable_floats: false,
     }
 }

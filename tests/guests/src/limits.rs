@@ -1,6 +1,7 @@
 //! Wanting more than there is.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::bindings::wrun::flow::artifacts::Writer;
 use crate::bindings::wrun::flow::types::Outcome;
@@ -11,6 +12,7 @@ pub(crate) const STEPS: &[Step] = &[
     ("grow", grow),
     ("grow_politely", grow_politely),
     ("recurse", || Ok(Outcome::Items(recurse(0)))),
+    ("recurse_wide", || Ok(Outcome::Items(recurse_wide(0)))),
     ("many_handles", many_handles),
     ("big_output", big_output),
     ("big_stream", big_stream),
@@ -39,11 +41,28 @@ fn grow_politely() -> Ended {
     }
 }
 
-#[expect(unconditional_recursion, reason = "the stack must end it")]
+/// Never equal to a depth that is reached.
+static END: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// Calls itself without memory of its own: uses the host's stack.
 #[inline(never)]
 fn recurse(depth: u32) -> u32 {
-    let frame = black_box([depth; 16]);
-    recurse(depth.wrapping_add(1)).wrapping_add(frame[3])
+    if depth == END.load(Ordering::Relaxed) {
+        return 0;
+    }
+    recurse(depth + 1).wrapping_mul(3).wrapping_add(depth)
+}
+
+/// Calls itself with memory for each call: uses the stack in the module's own memory.
+#[inline(never)]
+fn recurse_wide(depth: u32) -> u32 {
+    if depth == END.load(Ordering::Relaxed) {
+        return 0;
+    }
+    let frame = black_box([depth; 64]);
+    recurse_wide(depth + 1)
+        .wrapping_mul(3)
+        .wrapping_add(frame[7])
 }
 
 fn many_handles() -> Ended {

@@ -52,8 +52,17 @@ fn print_slowly() -> Ended {
 /// Bytes that begin like the line of a panic and are none.
 fn print_marks() -> Ended {
     let mut stderr = std::io::stderr();
-    for piece in ["a\u{1}", "wrun", "-panic", "\u{1}no json\n", "\u{1}wrun-other\n", "b\u{1}"] {
-        stderr.write_all(piece.as_bytes()).expect("standard error takes everything");
+    for piece in [
+        "a\u{1}",
+        "wrun",
+        "-panic",
+        "\u{1}no json\n",
+        "\u{1}wrun-other\n",
+        "b\u{1}",
+    ] {
+        stderr
+            .write_all(piece.as_bytes())
+            .expect("standard error takes everything");
     }
     Ok(Outcome::Done)
 }

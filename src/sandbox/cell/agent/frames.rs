@@ -31,12 +31,23 @@ impl Frames {
     /// Frames over `socket`.
     pub fn new(socket: UnixStream) -> Self {
         let received = BytesMut::with_capacity(READ);
-        Self { socket, received, waiting: VecDeque::new(), max_body: MAX_PIECE }
+        Self {
+            socket,
+            received,
+            waiting: VecDeque::new(),
+            max_body: MAX_PIECE,
+        }
     }
 
     /// Accepts bodies up to `max_body` bytes from now on.
     pub fn accept(&mut self, max_body: usize) {
         self.max_body = max_body;
+    }
+
+    /// Closes the socket in both directions.
+    pub fn close(&mut self) {
+        // An error means that the cell has closed it already.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
     }
 
     /// Queues a frame; [`Frames::next`] sends it.
@@ -56,7 +67,9 @@ impl Frames {
             let with_file = sent == 0;
             sent += self
                 .socket
-                .async_io(Interest::WRITABLE, || send_some(&self.socket, rest, with_file.then_some(file)))
+                .async_io(Interest::WRITABLE, || {
+                    send_some(&self.socket, rest, with_file.then_some(file))
+                })
                 .await?;
         }
         Ok(())
@@ -92,11 +105,15 @@ impl Frames {
 
     /// Takes a whole frame out of what was received; otherwise makes room for the rest of it.
     fn parse(&mut self) -> io::Result<Option<(ToAgent, Bytes)>> {
-        let Some(prefix) = self.received.first_chunk::<PREFIX>() else { return Ok(None) };
+        let Some(prefix) = self.received.first_chunk::<PREFIX>() else {
+            return Ok(None);
+        };
         let (head, body) = lengths(*prefix);
         let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
         if head > MAX_HEAD_FROM_CELL || body > self.max_body {
-            return Err(invalid(format!("it sent a message of {head} and {body} bytes")));
+            return Err(invalid(format!(
+                "it sent a message of {head} and {body} bytes"
+            )));
         }
         let all = PREFIX + head + body;
         if self.received.len() < all {
@@ -111,10 +128,7 @@ impl Frames {
     }
 }
 
-async fn receive(
-    from: &mut tokio::net::unix::ReadHalf<'_>,
-    into: &mut BytesMut,
-) -> io::Result<()> {
+async fn receive(from: &mut tokio::net::unix::ReadHalf<'_>, into: &mut BytesMut) -> io::Result<()> {
     if into.capacity() == into.len() {
         into.reserve(READ);
     }
@@ -131,5 +145,10 @@ fn send_some(socket: &UnixStream, bytes: &[u8], file: Option<&File>) -> io::Resu
     if let Some(files) = &files {
         ancillary.push(SendAncillaryMessage::ScmRights(files));
     }
-    Ok(sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::empty())?)
+    Ok(sendmsg(
+        socket,
+        &[IoSlice::new(bytes)],
+        &mut ancillary,
+        SendFlags::empty(),
+    )?)
 }

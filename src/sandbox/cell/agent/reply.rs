@@ -26,9 +26,12 @@ impl From<HostError> for Trouble {
     }
 }
 
-/// The writers of one task.
+/// The writers of one task, and how much was written to them.
 #[derive(Default)]
-pub struct Writers(BTreeSet<u32>);
+pub struct Writers {
+    open: BTreeSet<u32>,
+    bytes: u64,
+}
 
 /// What a task may refer to.
 pub struct Rules {
@@ -67,14 +70,17 @@ impl Rules {
         let (mut names, mut used) = (BTreeSet::new(), BTreeSet::new());
         for put in &reply.puts {
             if !self.writes.contains(&put.name) {
-                return Err(format!("its task wrote {}, which it does not declare", put.name));
+                return Err(format!(
+                    "its task wrote {}, which it does not declare",
+                    put.name
+                ));
             }
             if !names.insert(&put.name) {
                 return Err(format!("its task wrote {} twice", put.name));
             }
             let known = match put.body {
                 Body::Bytes(_) => true,
-                Body::Written(writer) => writers.0.contains(&writer) && used.insert(writer),
+                Body::Written(writer) => writers.open.contains(&writer) && used.insert(writer),
                 Body::Passed(source) => self.knows(source),
             };
             if !known {
@@ -95,14 +101,22 @@ pub async fn serve(
 ) -> Result<Option<(ToCell, Bytes)>, Trouble> {
     let broke = |what: &str| Err(Trouble::Broke(what.to_owned()));
     match message {
-        ToAgent::Read { source, offset, len } => {
+        ToAgent::Read {
+            source,
+            offset,
+            len,
+        } => {
             if !rules.knows(source) || len as usize > MAX_PIECE {
                 return broke("it asked for what its task does not read");
             }
             let piece = host.read_at(source, offset, len).await?;
             Ok(Some((ToCell::Piece, piece)))
         }
-        ToAgent::Branches { name, first, budget } => {
+        ToAgent::Branches {
+            name,
+            first,
+            budget,
+        } => {
             if name >= rules.branch_names || first >= rules.branches || budget > MAX_BUDGET {
                 return broke("it asked for a branch that its task does not have");
             }
@@ -113,23 +127,31 @@ pub async fn serve(
             if branch >= rules.branches {
                 return broke("it asked for a branch that its task does not have");
             }
-            Ok(Some((ToCell::BranchTask(host.branch_task(branch).await?), Bytes::new())))
+            Ok(Some((
+                ToCell::BranchTask(host.branch_task(branch).await?),
+                Bytes::new(),
+            )))
         }
         ToAgent::Create { writer, media } => {
-            if rules.writes.is_empty() || !writers.0.insert(writer) {
+            if rules.writes.is_empty() || !writers.open.insert(writer) {
                 return broke("it opened a writer that its task must not open");
             }
             host.create(writer, media).await?;
             Ok(None)
         }
         ToAgent::Write { writer } => {
-            if !writers.0.contains(&writer) {
-                return broke("it wrote to a writer that is not open");
+            writers.bytes = writers.bytes.saturating_add(body.len() as u64);
+            if !writers.open.contains(&writer) || writers.bytes > rules.output {
+                return broke("it wrote to a writer that is not open, or more than its task may");
             }
             host.write(writer, body).await?;
             Ok(None)
         }
-        ToAgent::Progress { done, total, message } => {
+        ToAgent::Progress {
+            done,
+            total,
+            message,
+        } => {
             host.progress(done, total, message);
             Ok(None)
         }

@@ -39,12 +39,7 @@ impl Reading {
     }
 
     /// Up to `len` bytes from `offset`; fewer only at the end.
-    pub fn read_at(
-        &self,
-        agent: &mut dyn Agent,
-        offset: u64,
-        len: u32,
-    ) -> Result<Vec<u8>, Stop> {
+    pub fn read_at(&self, agent: &mut dyn Agent, offset: u64, len: u32) -> Result<Vec<u8>, Stop> {
         let start = offset.min(self.size);
         let len = u64::from(len).min(self.size - start);
         if let Some(bytes) = &self.bytes {
@@ -67,16 +62,13 @@ impl Reading {
         if len == 0 {
             return Ok(Vec::new());
         }
-        agent.read(self.source, offset, len, self.size).map_err(Stop::agent_gone)
+        agent
+            .read(self.source, offset, len, self.size)
+            .map_err(Stop::agent_gone)
     }
 
     /// The whole value, if it can fit into `memory` bytes.
-    pub fn whole(
-        &self,
-        agent: &mut dyn Agent,
-        name: &str,
-        memory: u64,
-    ) -> Result<Vec<u8>, Stop> {
+    pub fn whole(&self, agent: &mut dyn Agent, name: &str, memory: u64) -> Result<Vec<u8>, Stop> {
         if self.size > memory.min(u64::from(u32::MAX)) {
             let size = self.size.div_ceil(1 << 20);
             let message = format!(

@@ -34,7 +34,10 @@ pub struct Task {
 impl Task {
     /// A task that has done nothing yet.
     pub fn new(request: Request) -> Self {
-        let names = request.branches.as_ref().map_or(0, |branches| branches.names.len());
+        let names = request
+            .branches
+            .as_ref()
+            .map_or(0, |branches| branches.names.len());
         Self {
             request,
             readers: Handles::default(),
@@ -67,12 +70,10 @@ impl Task {
     }
 
     /// The whole value of an artifact.
-    pub fn get(
-        &mut self,
-        agent: &mut dyn Agent,
-        name: &str,
-    ) -> Result<Option<Vec<u8>>, Stop> {
-        let Some(reading) = self.readable(name)? else { return Ok(None) };
+    pub fn get(&mut self, agent: &mut dyn Agent, name: &str) -> Result<Option<Vec<u8>>, Stop> {
+        let Some(reading) = self.readable(name)? else {
+            return Ok(None);
+        };
         reading.whole(agent, name, self.memory()).map(Some)
     }
 
@@ -87,7 +88,10 @@ impl Task {
         let Some((position, read)) = reads.find(|(_, read)| read.name.as_str() == name) else {
             return Err(undeclared("reads", name, &self.request));
         };
-        Ok(read.value.as_ref().map(|given| Reading::new(Source::Read(position), given)))
+        Ok(read
+            .value
+            .as_ref()
+            .map(|given| Reading::new(Source::Read(position), given)))
     }
 
     /// The foreach element.
@@ -106,8 +110,10 @@ impl Task {
     fn branches(&self) -> Result<&Branches, Stop> {
         self.request.branches.as_ref().ok_or_else(|| {
             let step = &self.request.step;
-            Stop::contract(format!("the step `{step}` reads branches, but is not a join"))
-                .hint("declare it as a join: `#[step(join, …)]`")
+            Stop::contract(format!(
+                "the step `{step}` reads branches, but is not a join"
+            ))
+            .hint("declare it as a join: `#[step(join, …)]`")
         })
     }
 
@@ -141,7 +147,9 @@ impl Task {
         name: &str,
     ) -> Result<Option<Vec<u8>>, Stop> {
         let memory = self.memory();
-        let Some(reading) = self.branch(agent, index, name)? else { return Ok(None) };
+        let Some(reading) = self.branch(agent, index, name)? else {
+            return Ok(None);
+        };
         reading.whole(agent, name, memory).map(Some)
     }
 
@@ -171,11 +179,18 @@ impl Task {
         let (first, values) = &mut self.window[position];
         let here = |first: u32, len: usize| index >= first && ((index - first) as usize) < len;
         if !here(*first, values.len()) {
-            *values = agent.branches(position as u32, index).map_err(Stop::agent_gone)?;
+            *values = agent
+                .branches(position as u32, index)
+                .map_err(Stop::agent_gone)?;
             *first = index;
         }
-        let given = values.get((index - *first) as usize).and_then(Option::as_ref);
-        let source = Source::Branch { branch: index, name: position as u32 };
+        let given = values
+            .get((index - *first) as usize)
+            .and_then(Option::as_ref);
+        let source = Source::Branch {
+            branch: index,
+            name: position as u32,
+        };
         Ok(given.map(|given| Reading::new(source, given)))
     }
 
@@ -197,12 +212,7 @@ impl Task {
     }
 
     /// Appends to a writer.
-    pub fn write(
-        &mut self,
-        agent: &mut dyn Agent,
-        number: u32,
-        bytes: &[u8],
-    ) -> Result<(), Stop> {
+    pub fn write(&mut self, agent: &mut dyn Agent, number: u32, bytes: &[u8]) -> Result<(), Stop> {
         self.count(bytes.len())?;
         self.writers.get(number)?.write(agent, bytes)
     }
@@ -213,12 +223,7 @@ impl Task {
     }
 
     /// Ends a writer and names what it wrote.
-    pub fn save(
-        &mut self,
-        agent: &mut dyn Agent,
-        name: &str,
-        number: u32,
-    ) -> Result<(), Stop> {
+    pub fn save(&mut self, agent: &mut dyn Agent, name: &str, number: u32) -> Result<(), Stop> {
         let name = self.writable(name)?;
         let Some(writing) = self.writers.remove(number) else {
             return self.writers.get(number).map(|_| ());
@@ -273,13 +278,20 @@ impl Task {
     }
 
     fn writable(&self, name: &str) -> Result<ArtifactName, Stop> {
-        let Some(known) = self.request.writes.iter().find(|known| known.as_str() == name) else {
+        let Some(known) = self
+            .request
+            .writes
+            .iter()
+            .find(|known| known.as_str() == name)
+        else {
             return Err(undeclared("writes", name, &self.request));
         };
         if self.puts.iter().any(|put| put.name == *known) {
             let step = &self.request.step;
-            return Err(Stop::contract(format!("the step `{step}` wrote `{name}` twice"))
-                .hint("an artifact has one value: write it once, at the end"));
+            return Err(
+                Stop::contract(format!("the step `{step}` wrote `{name}` twice"))
+                    .hint("an artifact has one value: write it once, at the end"),
+            );
         }
         Ok(known.clone())
     }
@@ -290,8 +302,11 @@ impl Task {
         if self.written <= limit.saturating_mul(1 << 20) {
             return Ok(());
         }
-        Err(Stop::limit(Limit::Output, format!("the step wrote more than {limit} MiB of artifacts"))
-            .hint("write less, or raise `output-mib` in `wrun.toml`"))
+        Err(Stop::limit(
+            Limit::Output,
+            format!("the step wrote more than {limit} MiB of artifacts"),
+        )
+        .hint("write less, or raise `output-mib` in `wrun.toml`"))
     }
 }
 
@@ -303,6 +318,8 @@ fn undeclared(does: &str, name: &str, request: &Request) -> Stop {
         "reads" => format!("add `{name}` to the arguments of the step `{step}`"),
         _ => format!("add `{name}` to the struct of the step's `Inputs`"),
     };
-    Stop::contract(format!("the step `{step}` asked for `{name}`, which is not among its {does}"))
-        .hint(add)
+    Stop::contract(format!(
+        "the step `{step}` asked for `{name}`, which is not among its {does}"
+    ))
+    .hint(add)
 }

@@ -23,7 +23,12 @@ pub struct Writing {
 impl Writing {
     /// A writer with nothing in it; `number` is how the agent knows it.
     pub fn new(number: u32, media: MediaType) -> Self {
-        Self { number, media, gathered: Vec::new(), sent: false }
+        Self {
+            number,
+            media,
+            gathered: Vec::new(),
+            sent: false,
+        }
     }
 
     /// Appends `bytes`. Large pieces go to the agent from where they are.
@@ -42,10 +47,14 @@ impl Writing {
     fn send_gathered(&mut self, agent: &mut dyn Agent) -> Result<(), Stop> {
         if !self.sent {
             self.sent = true;
-            agent.create(self.number, self.media.clone()).map_err(Stop::agent_gone)?;
+            agent
+                .create(self.number, self.media.clone())
+                .map_err(Stop::agent_gone)?;
         }
         if !self.gathered.is_empty() {
-            agent.write(self.number, &self.gathered).map_err(Stop::agent_gone)?;
+            agent
+                .write(self.number, &self.gathered)
+                .map_err(Stop::agent_gone)?;
             self.gathered.clear();
         }
         Ok(())

@@ -1,0 +1,28 @@
+//! A module whose `describe` returns 100 MB.
+
+#[rustfmt::skip]
+#[path = "../../../guest-sdk/src/bindings.rs"]
+#[allow(missing_docs, clippy::all, warnings)]
+mod bindings;
+
+use bindings::wrun::flow::types::{Definition, Failure, Outcome};
+
+struct Flow;
+
+impl bindings::Guest for Flow {
+    fn describe() -> Definition {
+        Definition {
+            name: "x".repeat(100_000_000),
+            docs: String::new(),
+            sdk: String::new(),
+            parameters: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    fn run(_: String) -> Result<Outcome, Failure> {
+        Ok(Outcome::Done)
+    }
+}
+
+bindings::export_flow!(Flow with_types_in bindings);

@@ -1,0 +1,28 @@
+//! A module whose `describe` wants more memory than there is.
+
+#[rustfmt::skip]
+#[path = "../../../guest-sdk/src/bindings.rs"]
+#[allow(missing_docs, clippy::all, warnings)]
+mod bindings;
+
+use bindings::wrun::flow::types::{Definition, Failure, Outcome};
+
+struct Flow;
+
+impl bindings::Guest for Flow {
+    fn describe() -> Definition {
+        Definition {
+            name: String::from_utf8_lossy(&vec![b'x'; 600 << 20]).into_owned(),
+            docs: String::new(),
+            sdk: String::new(),
+            parameters: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    fn run(_: String) -> Result<Outcome, Failure> {
+        Ok(Outcome::Done)
+    }
+}
+
+bindings::export_flow!(Flow with_types_in bindings);
