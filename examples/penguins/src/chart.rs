@@ -85,8 +85,8 @@ fn frame(penguins: usize) -> String {
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="Body mass by flipper length" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif">
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="{left}" y="38" font-size="21" font-weight="600" fill="#1c2430">Longer flippers, heavier penguins</text>
-<text x="{left}" y="61" font-size="13.5" fill="#667080">{penguins} penguins of the Palmer Archipelago, Antarctica, 2007–2009</text>
+<text x="{left}" y="38" font-size="21" font-weight="600" fill="#1c2430">Body mass by flipper length</text>
+<text x="{left}" y="61" font-size="13.5" fill="#667080">{penguins} penguins, and for each group the line of least squares</text>
 "##
     )
 }
