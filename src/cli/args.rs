@@ -66,8 +66,10 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     New(command::new::NewArgs),
+    Run(Box<command::run::RunArgs>),
     Build(command::build::BuildArgs),
     Check(command::check::CheckArgs),
+    Graph(command::graph::GraphArgs),
     Runs(command::runs::RunsArgs),
     Show(command::show::ShowArgs),
     Logs(command::logs::LogsArgs),
@@ -86,12 +88,14 @@ impl Command {
     pub(crate) fn run(&self, cx: &Context) -> Result<u8, CliError> {
         match self {
             Self::Check(args) => command::check::run(cx, args),
+            Self::Graph(args) => command::graph::run(cx, args),
             Self::Runs(args) => command::runs::run(cx, args),
             Self::Show(args) => command::show::run(cx, args),
             Self::Logs(args) => command::logs::run(cx, args),
             Self::Get(args) => command::get::run(cx, args),
             Self::Tag(args) => command::tag::run(cx, args),
             Self::New(args) => command::new::run(cx, args),
+            Self::Run(args) => command::run::run(cx, args),
             Self::Build(args) => command::build::run(cx, args),
             Self::Code(args) => command::code::run(cx, args),
             Self::Doctor(args) => command::doctor::run(cx, args),
@@ -100,6 +104,11 @@ impl Command {
             Self::ExitCodes(args) => command::exit_codes::run(cx, args),
         }
     }
+}
+
+/// A command with the flags that every command has.
+pub(crate) fn with_global(command: clap::Command) -> clap::Command {
+    <Global as clap::Args>::augment_args(command)
 }
 
 /// The whole tree, for parsing, completing and documenting.

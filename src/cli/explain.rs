@@ -3,8 +3,12 @@
 use super::error::{CliError, Kind};
 use crate::config::ConfigError;
 use crate::datastore::object::StoreError;
+use crate::datastore::url::DatastoreUrlError;
 use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
 use crate::model::validate::Problems;
+use crate::runtime::drive::DriveError;
+use crate::runtime::prepare::PrepareError;
+use crate::runtime::start::StartError;
 use crate::sandbox::ModuleError;
 use crate::snapshot::{BuildError, ManifestError, RestoreError, SnapshotError};
 
@@ -180,7 +184,7 @@ impl From<DatastoreError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::from_error(Kind::Unavailable, &error).hint("`wrun doctor` checks the datastore")
+        Self::from_error(Kind::Unavailable, &error).hint_if(store_hint(&error).map(str::to_owned))
     }
 }
 
@@ -218,5 +222,76 @@ impl From<BlobError> for CliError {
             _ => Kind::Unavailable,
         };
         Self::from_error(kind, &error)
+    }
+}
+
+impl From<PrepareError> for CliError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Build(error) => error.into(),
+            PrepareError::Snapshot(error) => error.into(),
+            PrepareError::Module(error) => error.into(),
+            PrepareError::Invalid(problems) => problems.into(),
+            PrepareError::NoStep(_) => Self::from_error(Kind::Usage, &error)
+                .hint("`wrun graph` shows the steps; correct the name in `wrun.toml`"),
+            PrepareError::Read { ref source, .. } => Self::from_error(of_io(source), &error),
+        }
+    }
+}
+
+fn of_io(error: &std::io::Error) -> Kind {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Kind::NotFound,
+        _ => Kind::Unavailable,
+    }
+}
+
+impl From<StartError> for CliError {
+    fn from(error: StartError) -> Self {
+        let (kind, hint) = match &error {
+            StartError::File { source, .. } => (of_io(source), None),
+            StartError::Parameter { source, .. } => (Kind::Unavailable, store_hint(source)),
+            StartError::Run(RunError::Store(source)) => (Kind::Unavailable, store_hint(source)),
+            StartError::Run(_) => (Kind::Damaged, None),
+            StartError::Journal(error) => (Kind::Unavailable, journal_hint(error)),
+            StartError::Drive {
+                source: DriveError::Journal(error),
+                ..
+            } => (Kind::Unavailable, journal_hint(error)),
+            StartError::Drive {
+                source: DriveError::Illegal(_),
+                ..
+            } => (Kind::Internal, None),
+        };
+        let it = Self::from_error(kind, &error).hint_if(hint.map(str::to_owned));
+        match &error {
+            StartError::Drive { run, .. } => it.hint(format!(
+                "`wrun show {run}` shows what was kept: all that was shown as done"
+            )),
+            _ => it,
+        }
+    }
+}
+
+fn journal_hint(error: &JournalError) -> Option<&'static str> {
+    match error {
+        JournalError::Store(error) => store_hint(error),
+        _ => None,
+    }
+}
+
+fn store_hint(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Full { .. } => Some("free some space, then run again"),
+        StoreError::ReadOnly { .. } | StoreError::Denied { .. } => {
+            Some("`--datastore DIR` names a datastore that can be written")
+        }
+        _ => Some("`wrun doctor` checks the datastore"),
+    }
+}
+
+impl From<DatastoreUrlError> for CliError {
+    fn from(error: DatastoreUrlError) -> Self {
+        Self::from_error(Kind::Usage, &error).hint("`--datastore` takes a directory")
     }
 }

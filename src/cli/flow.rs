@@ -1,74 +1,104 @@
-//! From a path to a checked flow: build, compile, ask the module what it is, check what it says.
+//! From a path to a checked flow: its settings, its code, its compiled modules.
 
-use std::path::{Path, PathBuf};
-
-use bytes::Bytes;
+use std::path::PathBuf;
 
 use super::context::Context;
 use super::error::{CliError, Kind};
+use crate::config::{Environment, Flags, Settings};
 use crate::model::definition::Definition;
 use crate::model::digest::Digest;
 use crate::model::graph::FlowGraph;
 use crate::model::validate::Problems;
-use crate::sandbox::call::Profile;
+use crate::runtime::prepare::{self, Code, Prepared};
 use crate::sandbox::{Launcher, Modules};
-use crate::snapshot;
+use crate::snapshot::Options;
 
 /// Where a flow is.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct FlowAt {
     /// The flow's directory, or its `Cargo.toml`
+    ///
+    /// The directory that you are in when left out.
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::DirPath, conflicts_with = "module")]
-    path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
     /// Use this module instead of building one
     #[arg(long, value_name = "FILE.wasm", value_hint = clap::ValueHint::FilePath)]
-    module: Option<PathBuf>,
+    pub(crate) module: Option<PathBuf>,
+}
+
+/// A flow's code, its settings, and where its compiled modules are.
+pub(crate) struct Workshop {
+    /// The settings for this flow.
+    pub(crate) settings: Settings,
+    /// The compiled modules.
+    pub(crate) modules: Modules,
+    /// Where the code is.
+    code: Code,
+    options: Options,
 }
 
 impl FlowAt {
-    /// The module's file: the one named, or the one that cargo builds.
-    fn module(&self, cx: &Context) -> Result<PathBuf, CliError> {
-        if let Some(module) = &self.module {
-            return Ok(cx.directory.join(module));
-        }
-        let path = self.path.as_deref().unwrap_or(Path::new("."));
-        let package = snapshot::locate(&cx.directory.join(path))?;
-        let options = snapshot::Options {
+    /// The workshop for this flow.
+    ///
+    /// # Errors
+    /// When a setting is wrong.
+    pub(crate) fn workshop(&self, cx: &Context, flags: Flags) -> Result<Workshop, CliError> {
+        let (directory, code) = match &self.module {
+            Some(file) => (cx.directory.clone(), Code::Module(cx.directory.join(file))),
+            None => {
+                let path = self.path.as_ref().map(|path| cx.directory.join(path));
+                let path = path.unwrap_or_else(|| cx.directory.clone());
+                let manifest = path.file_name().is_some_and(|name| name == "Cargo.toml");
+                let directory = if manifest { path.parent() } else { None };
+                (directory.unwrap_or(&path).to_owned(), Code::Package(path))
+            }
+        };
+        let flags = flags.with("datastore", cx.datastore_flag.as_ref());
+        let settings = Settings::load(&directory, &flags, &Environment::of_process())?;
+        let modules = Modules::new(settings.code_cache.clone(), launcher()?);
+        let options = Options {
             quiet: cx.out.is_quiet(),
         };
-        Ok(snapshot::build(&package, options)?.module)
+        Ok(Workshop {
+            settings,
+            modules,
+            code,
+            options,
+        })
     }
 
     /// The module and what it says about itself, checked.
     pub(crate) fn load(&self, cx: &Context) -> Result<Loaded, CliError> {
-        let path = self.module(cx)?;
-        let bytes = std::fs::read(&path).map_err(|error| {
-            let kind = match error.kind() {
-                std::io::ErrorKind::NotFound => Kind::NotFound,
-                _ => Kind::Unavailable,
-            };
-            CliError::new(
-                kind,
-                format!("could not read the module `{}`", path.display()),
-            )
-            .caused_by(&error)
-        })?;
-        let module = Digest::of(&bytes);
-        let launcher = Launcher::current().map_err(|error| {
-            CliError::new(Kind::Unavailable, "could not find the running program").caused_by(&error)
-        })?;
-        let modules = Modules::new(cx.settings()?.code_cache, launcher);
-        let definition = cx.runtime()?.block_on(async {
-            let bytes = async || Ok(Bytes::from(bytes));
-            let compiled = modules.prepare(&module, Profile::default(), bytes).await?;
-            modules.describe(&compiled).await
-        })?;
-        let graph = FlowGraph::new(&definition);
+        let workshop = self.workshop(cx, Flags::default())?;
+        let describe = prepare::describe(&workshop.modules, &workshop.code, workshop.options);
+        let described = cx.runtime()?.block_on(describe)?;
+        let graph = FlowGraph::new(&described.definition);
         Ok(Loaded {
-            module,
-            definition,
+            module: described.module,
+            definition: described.definition,
             graph,
         })
+    }
+}
+
+/// How cells are started.
+///
+/// # Errors
+/// When the system does not say where the running program is.
+pub(crate) fn launcher() -> Result<Launcher, CliError> {
+    Launcher::current().map_err(|error| {
+        CliError::new(Kind::Unavailable, "could not find the running program").caused_by(&error)
+    })
+}
+
+impl Workshop {
+    /// Builds, describes and checks the flow.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    pub(crate) async fn prepare(&self) -> Result<Prepared, CliError> {
+        let overrides = &self.settings.steps;
+        Ok(prepare::prepare(&self.modules, &self.code, self.options, overrides).await?)
     }
 }
 

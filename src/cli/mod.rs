@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
         return crate::sandbox::cell_main();
     }
     clap_complete::CompleteEnv::with_factory(args::tree).complete();
-    let arguments: Vec<_> = std::env::args_os().collect();
+    let arguments = arguments();
     let parsed = args::tree()
         .try_get_matches_from(&arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -50,6 +50,23 @@ pub fn main() -> ExitCode {
         Ok(cli) => execute(&cli),
         Err(error) => refuse(error, &arguments),
     }
+}
+
+/// The arguments, with the parameters of a flow set apart from the flags of `wrun run`.
+fn arguments() -> Vec<std::ffi::OsString> {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    // Flags that every command has may come before its name.
+    if let Some(at) = arguments.iter().position(|argument| argument == "run") {
+        let tree = args::tree();
+        let known = tree
+            .find_subcommand("run")
+            .expect("there is such a command")
+            .clone();
+        let known = args::with_global(known);
+        let rest = params::split(&arguments.split_off(at + 1), &known);
+        arguments.extend(rest);
+    }
+    arguments
 }
 
 fn execute(cli: &Cli) -> ExitCode {

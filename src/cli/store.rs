@@ -121,9 +121,7 @@ impl Context {
     /// # Errors
     /// When there is none, or it cannot be used.
     pub(crate) fn store(&self) -> Result<Store, CliError> {
-        let url: DatastoreUrl = self.settings()?.datastore.parse().map_err(|error| {
-            CliError::from_error(Kind::Usage, &error).hint("`--datastore` takes a directory")
-        })?;
+        let url: DatastoreUrl = self.settings()?.datastore.parse()?;
         let runtime = self.runtime()?;
         let datastore = runtime.block_on(Datastore::open(&url))?;
         Ok(Store {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::file::Raw;
 use super::quantity;
-use super::{Seed, Settings, StepSettings};
+use super::{Seed, Settings};
 use crate::model::definition::Retry;
+use crate::model::header::StepSettings;
 use crate::model::name::StepName;
 
 /// Sets a value, taking relative paths from the directory; the error follows the key in a sentence.

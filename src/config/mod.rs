@@ -19,8 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::model::definition::{Resources, Retry};
-use crate::model::header::Limits;
+use crate::model::header::{Limits, StepSettings};
 use crate::model::name::StepName;
 
 use file::Raw;
@@ -72,17 +71,6 @@ impl fmt::Display for Seed {
             Self::Random => f.pad("random"),
         }
     }
-}
-
-/// What the operator says about one step, before what the step itself asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StepSettings {
-    /// What it gets of the machine, where said.
-    pub resources: Resources,
-    /// The longest time of an attempt in milliseconds, where said.
-    pub timeout_ms: Option<u64>,
-    /// How often a failed task is tried again, where said.
-    pub retry: Option<Retry>,
 }
 
 /// All settings.

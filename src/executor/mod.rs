@@ -1,1 +1,78 @@
-//! Room: executor.
+//! Takes assignments and gives back what becomes of them.
+//!
+//! An executor decides *where* an attempt runs, never *how*: all of them call
+//! [`crate::task::attempt::run_attempt`]. [`local`] has cells on this machine.
+//!
+//! Uses `model`, `scheduler` (its assignments) and `task`.
+
+pub mod local;
+
+use async_trait::async_trait;
+
+use crate::model::id::TaskId;
+use crate::model::record::{LogChunk, Record};
+use crate::model::time::Timestamp;
+use crate::scheduler::Assignment;
+
+/// Something that an executor says about an attempt it was given.
+#[derive(Debug)]
+pub enum Update {
+    /// The attempt began.
+    Started {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// The attempt said how far it is.
+    Progress {
+        /// The task.
+        task: TaskId,
+        /// Units done.
+        done: u64,
+        /// Units in all; 0 when not known.
+        total: u64,
+        /// What it is doing.
+        message: String,
+    },
+    /// A long attempt printed something.
+    Log {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// When it was received.
+        at: Timestamp,
+        /// What was printed.
+        chunks: Vec<LogChunk>,
+    },
+    /// The attempt ended. Everything that the record refers to is durable.
+    Finished {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// What is kept of it.
+        record: Box<Record>,
+    },
+}
+
+/// Runs attempts somewhere.
+#[async_trait]
+pub trait Executor: Send {
+    /// How many more assignments it wants now.
+    fn room(&self) -> usize;
+
+    /// Takes an assignment. Exactly one [`Update::Finished`] follows for it, whatever happens.
+    fn start(&mut self, assignment: Assignment);
+
+    /// The next updates, at least one; all that are there already come together.
+    ///
+    /// Waits for ever while nothing was started. Safe to drop and call again.
+    async fn updates(&mut self) -> Vec<Update>;
+
+    /// Ends everything that is running, at once. Their records say that they were cancelled.
+    fn cancel(&mut self);
+}

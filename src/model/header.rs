@@ -1,11 +1,14 @@
 //! What is fixed when a run starts.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::artifact::Artifact;
+use super::definition::{Resources, Retry, Step};
 use super::digest::Digest;
 use super::id::RunId;
-use super::name::Tag;
+use super::name::{StepName, Tag};
 use super::time::Timestamp;
 
 /// The limits of a sandbox. Every one is on by default, and recorded with the run.
@@ -45,6 +48,30 @@ impl Default for Limits {
     }
 }
 
+/// What the operator says about one step, before what the step itself asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSettings {
+    /// What it gets of the machine, where said.
+    pub resources: Resources,
+    /// The longest time of an attempt in milliseconds, where said.
+    pub timeout_ms: Option<u64>,
+    /// How often a failed task is tried again, where said.
+    pub retry: Option<Retry>,
+}
+
+impl StepSettings {
+    /// Puts what is said here before what `step` asks for.
+    pub fn apply(&self, step: &mut Step) {
+        let (to, from) = (&mut step.resources, &self.resources);
+        to.cpu_millis = from.cpu_millis.or(to.cpu_millis);
+        to.memory_mib = from.memory_mib.or(to.memory_mib);
+        to.gpus = from.gpus.or(to.gpus);
+        to.disk_mib = from.disk_mib.or(to.disk_mib);
+        step.timeout_ms = self.timeout_ms.or(step.timeout_ms);
+        step.retry = self.retry.or(step.retry);
+    }
+}
+
 /// What is fixed when a run starts. Written once, never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunHeader {
@@ -62,6 +89,9 @@ pub struct RunHeader {
     pub seed: u64,
     /// The limits of every sandbox.
     pub limits: Limits,
+    /// What the operator said about single steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<StepName, StepSettings>,
     /// The engine that the driver had.
     pub engine: Digest,
     /// The run that this one continues.

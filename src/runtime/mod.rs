@@ -1,1 +1,13 @@
-//! Room: runtime.
+//! Starts a run and drives it: joins scheduler, executor and journal.
+//!
+//! [`prepare`] turns a flow's directory or a module into a checked graph and a snapshot, [`start`]
+//! allots the run and writes its header, [`drive`] is the loop: events come from the executor, the
+//! scheduler says what follows, the journal keeps what happened, listeners see it.
+//!
+//! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
+
+pub mod clock;
+pub mod drive;
+pub mod journal;
+pub mod prepare;
+pub mod start;

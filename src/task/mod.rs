@@ -1,1 +1,15 @@
-//! Room: task.
+//! One attempt of one task: the one path that every executor takes.
+//!
+//! [`attempt::run_attempt`] gathers what the step reads, lets a cell execute it, checks and stores
+//! what it wrote, and gives back the record. It takes every setting from the run's header and the
+//! assignment; nothing in here can tell which executor asked.
+//!
+//! Uses `model`, `scheduler` (its assignments), `datastore`, `sandbox`. Knows no executor and no
+//! terminal.
+
+pub mod attempt;
+pub mod host;
+pub mod list;
+pub mod outputs;
+pub mod site;
+pub mod values;

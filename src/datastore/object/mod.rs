@@ -313,7 +313,7 @@ pub(crate) fn join<T>(ended: Result<T, tokio::task::JoinError>) -> T {
 
 /// An object that is being written. Dropped before it is finished, it leaves nothing.
 #[async_trait]
-pub trait Upload: Send {
+pub trait Upload: Send + Sync {
     /// Appends. May return before the bytes are written; a later call tells of failures.
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
 

@@ -1,0 +1,345 @@
+//! The loop of a run.
+//!
+//! ```text
+//! event    <- executor | signal | scheduler's own answers
+//! commands =  scheduler.apply(event)          pure
+//! journal  <- event                           durable soon, many at a time
+//! listener <- event
+//! executor <- commands
+//! ```
+//!
+//! Downstream work may start before the record that it reads is durable; its own record comes later
+//! in the same journal and so cannot precede it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::journal::Journal;
+use crate::datastore::journal::JournalError;
+use crate::executor::{Executor, Update};
+use crate::model::artifact::{Artifact, MediaType, Value};
+use crate::model::event::{Event, RunStatus};
+use crate::model::failure::Failure;
+use crate::model::name::ArtifactName;
+use crate::scheduler::{Assignment, Command, IllegalEvent, Scheduler};
+use crate::task::attempt::Clock;
+use crate::task::values::Values;
+
+/// How long running tasks may go on after a run was asked to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why a run could not be driven to its end. The run stays as its journal says, and can be continued.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The journal could not be written.
+    #[error("the journal of the run could not be written")]
+    Journal(#[from] JournalError),
+    /// The scheduler was told something impossible.
+    #[error("the run is in a state that should not exist")]
+    Illegal(#[from] IllegalEvent),
+}
+
+/// Somebody outside asks the run to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Start nothing more, let running tasks finish for a while.
+    Stop,
+    /// End everything now.
+    Kill,
+}
+
+/// A run and all that it takes to drive it.
+pub struct Drive<E> {
+    /// Decides.
+    pub scheduler: Scheduler,
+    /// Executes.
+    pub executor: E,
+    /// Remembers.
+    pub journal: Journal,
+    /// The small values of the run.
+    pub values: Arc<Values>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Sees every event.
+    pub listener: std::sync::mpsc::Sender<Event>,
+    /// Asks the run to stop.
+    pub interrupts: mpsc::UnboundedReceiver<Interrupt>,
+}
+
+/// What is underway while a run is driven.
+#[derive(Default)]
+struct Underway {
+    ready: VecDeque<Assignment>,
+    /// Retries that wait for their time; the number keeps those of one instant apart.
+    delayed: BTreeMap<(Instant, u64), Assignment>,
+    delays: u64,
+    running: usize,
+    ending: Option<RunStatus>,
+    kill_at: Option<Instant>,
+}
+
+impl<E: Executor> Drive<E> {
+    /// Drives the run to its end and says how it ended. Everything is durable then.
+    ///
+    /// # Errors
+    /// [`DriveError`] when the journal cannot be written; nothing that was acknowledged is lost.
+    pub async fn run(mut self) -> Result<RunStatus, DriveError> {
+        let mut underway = Underway::default();
+        let commands = self.scheduler.start();
+        let driven = self.turn(commands, &mut underway).await;
+        if driven.is_err() {
+            self.executor.cancel();
+        }
+        driven?;
+        let status = underway.ending.unwrap_or(RunStatus::Failed);
+        let ended = Event::RunEnded {
+            status,
+            at: self.clock.now(),
+        };
+        self.journal.push(ended.clone()).await?;
+        self.journal.end().await?;
+        // Shown only now: whoever sees the end may rely on it.
+        let _ = self.listener.send(ended);
+        Ok(status)
+    }
+
+    async fn turn(
+        &mut self,
+        commands: Vec<Command>,
+        underway: &mut Underway,
+    ) -> Result<(), DriveError> {
+        self.obey(commands, underway).await?;
+        loop {
+            self.dispatch(underway);
+            if underway.ending.is_some() && underway.running == 0 {
+                return Ok(());
+            }
+            if underway.running == 0 && underway.ready.is_empty() && underway.delayed.is_empty() {
+                // The scheduler promises an end; a run that has none must not hang.
+                underway.ending = Some(RunStatus::Failed);
+                return Ok(());
+            }
+            self.wait(underway).await?;
+        }
+    }
+
+    /// Waits for the next thing to happen and deals with it.
+    async fn wait(&mut self, underway: &mut Underway) -> Result<(), DriveError> {
+        let next_retry = underway.delayed.first_key_value().map(|((at, _), _)| *at);
+        let wake = [next_retry, underway.kill_at].into_iter().flatten().min();
+        tokio::select! {
+            updates = self.executor.updates() => {
+                for update in updates {
+                    self.hear(update, underway).await?;
+                }
+            }
+            Some(interrupt) = self.interrupts.recv() => self.interrupt(interrupt, underway).await?,
+            () = sleep_until(wake) => {}
+        }
+        if underway.kill_at.is_some_and(|at| at <= Instant::now()) {
+            underway.kill_at = None;
+            self.executor.cancel();
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, update: Update, underway: &mut Underway) -> Result<(), DriveError> {
+        let event = match update {
+            Update::Started { task, attempt, at } => Event::Started { task, attempt, at },
+            Update::Progress {
+                task,
+                done,
+                total,
+                message,
+            } => Event::Progress {
+                task,
+                done,
+                total,
+                message,
+            },
+            Update::Log {
+                task,
+                attempt,
+                at,
+                chunks,
+            } => Event::Log {
+                task,
+                attempt,
+                at,
+                chunks,
+            },
+            Update::Finished {
+                task,
+                attempt,
+                record,
+            } => {
+                underway.running -= 1;
+                Event::Finished {
+                    task,
+                    attempt,
+                    record,
+                }
+            }
+        };
+        self.happen(event, underway).await
+    }
+
+    /// Lets an event take effect: in the values at hand, the journal, the scheduler, for listeners.
+    async fn happen(&mut self, event: Event, underway: &mut Underway) -> Result<(), DriveError> {
+        self.values.add(&event);
+        let stored = event.is_stored();
+        let commands = if stored {
+            self.scheduler.apply(&event)?
+        } else {
+            Vec::new()
+        };
+        let failure = failure_of(&event);
+        if stored {
+            self.journal.push(event.clone()).await?;
+        }
+        // Nobody may be listening, and the run goes on all the same.
+        let _ = self.listener.send(event);
+        self.announce_retries(&commands, failure);
+        Box::pin(self.obey(commands, underway)).await
+    }
+
+    fn announce_retries(&self, commands: &[Command], failure: Option<Failure>) {
+        let Some(failure) = failure else { return };
+        for command in commands {
+            if let Command::Run(Assignment {
+                task,
+                attempt,
+                after_ms,
+                ..
+            }) = command
+                && *attempt > 0
+            {
+                let (task, attempt, after_ms) = (task.clone(), *attempt, *after_ms);
+                let retrying = Event::Retrying {
+                    task,
+                    attempt,
+                    after_ms,
+                    failure: failure.clone(),
+                };
+                let _ = self.listener.send(retrying);
+            }
+        }
+    }
+
+    async fn obey(
+        &mut self,
+        commands: Vec<Command>,
+        underway: &mut Underway,
+    ) -> Result<(), DriveError> {
+        for command in commands {
+            match command {
+                Command::Run(assignment) => underway.queue(assignment),
+                Command::Catch {
+                    task,
+                    attempt,
+                    artifact,
+                    failure,
+                } => {
+                    let artifact = caught(artifact, &failure);
+                    self.happen(
+                        Event::Caught {
+                            task,
+                            attempt,
+                            artifact,
+                        },
+                        underway,
+                    )
+                    .await?;
+                }
+                Command::End(status) => {
+                    underway.ending.get_or_insert(status);
+                    underway.ready.clear();
+                    underway.delayed.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, underway: &mut Underway) {
+        let now = Instant::now();
+        while let Some(entry) = underway.delayed.first_entry()
+            && entry.key().0 <= now
+        {
+            underway.ready.push_back(entry.remove());
+        }
+        let mut room = self.executor.room();
+        while room > 0
+            && let Some(assignment) = underway.ready.pop_front()
+        {
+            self.executor.start(assignment);
+            underway.running += 1;
+            room -= 1;
+        }
+    }
+
+    async fn interrupt(
+        &mut self,
+        interrupt: Interrupt,
+        underway: &mut Underway,
+    ) -> Result<(), DriveError> {
+        let first = underway.ending.is_none();
+        match interrupt {
+            Interrupt::Stop => underway.kill_at = Some(Instant::now() + GRACE),
+            Interrupt::Kill => self.executor.cancel(),
+        }
+        if first {
+            let asked = Event::CancelRequested {
+                at: self.clock.now(),
+            };
+            self.happen(asked, underway).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Underway {
+    fn queue(&mut self, assignment: Assignment) {
+        if self.ending.is_some() {
+            return;
+        }
+        if assignment.after_ms == 0 {
+            self.ready.push_back(assignment);
+        } else {
+            self.delays += 1;
+            let at = Instant::now() + Duration::from_millis(assignment.after_ms);
+            self.delayed.insert((at, self.delays), assignment);
+        }
+    }
+}
+
+fn failure_of(event: &Event) -> Option<Failure> {
+    match event {
+        Event::Finished { record, .. } => record.result.as_ref().err().cloned(),
+        _ => None,
+    }
+}
+
+/// The artifact that holds a caught failure: its CBOR.
+fn caught(name: ArtifactName, failure: &Failure) -> Artifact {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(failure, &mut bytes).expect("a vector takes every byte");
+    let normal = crate::datastore::cbor::normalise(&bytes)
+        .expect("it was just encoded")
+        .into_owned();
+    Artifact {
+        name,
+        value: Value::inline(MediaType::cbor(), normal.into()),
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,233 @@
+//! Answers a running task out of the datastore.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::site::Site;
+use crate::datastore::blob::{BlobReader, BlobWriter};
+use crate::model::artifact::{INLINE_VALUE, MediaType, Value, ValueAt};
+use crate::model::name::ArtifactName;
+use crate::model::record::LogChunk;
+use crate::sandbox::call::{Given, Source};
+use crate::sandbox::host::{Host, HostError};
+use crate::scheduler::{Assignment, Branch};
+
+/// The most bytes that one answer carries.
+const MOST_BYTES: u32 = 8 * 1024 * 1024;
+/// The most branches that one answer carries.
+const MOST_BRANCHES: usize = 16 * 1024;
+/// How many readers of large values are kept open at once.
+const OPEN_READERS: usize = 16;
+
+/// What a running attempt shows to others.
+pub trait Listener: Send + Sync {
+    /// The task said how far it is.
+    fn progress(&self, done: u64, total: u64, message: String);
+    /// A task that takes long printed something.
+    fn logs(&self, chunks: Vec<LogChunk>);
+}
+
+/// Answers one attempt.
+pub struct AttemptHost<'a> {
+    site: &'a Site,
+    assignment: &'a Assignment,
+    reads: Vec<Option<Value>>,
+    names: Vec<ArtifactName>,
+    readers: BTreeMap<Source, Arc<BlobReader>>,
+    writers: BTreeMap<u32, (MediaType, BlobWriter)>,
+    /// What it may still write, in bytes: a cell counts too, but a cell is not to be believed.
+    output_left: u64,
+    listener: &'a dyn Listener,
+}
+
+fn failed(what: &str, error: &dyn std::error::Error) -> HostError {
+    let mut message = format!("{what}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    HostError { message }
+}
+
+fn refused(message: impl Into<String>) -> HostError {
+    HostError {
+        message: message.into(),
+    }
+}
+
+impl<'a> AttemptHost<'a> {
+    /// A host for `assignment`, which reads `reads` and, of each branch, `names`.
+    pub fn new(
+        site: &'a Site,
+        assignment: &'a Assignment,
+        reads: Vec<Option<Value>>,
+        names: Vec<ArtifactName>,
+        listener: &'a dyn Listener,
+    ) -> Self {
+        let output_left = site.header.limits.output_mib.saturating_mul(1024 * 1024);
+        let (readers, writers) = (BTreeMap::new(), BTreeMap::new());
+        Self {
+            site,
+            assignment,
+            reads,
+            names,
+            readers,
+            writers,
+            output_left,
+            listener,
+        }
+    }
+
+    /// The value behind `source`, if the task may read it and it was ever written.
+    pub fn value(&self, source: Source) -> Option<Value> {
+        match source {
+            Source::Read(at) => self.reads.get(at as usize)?.clone(),
+            Source::Branch { branch, name } => {
+                let branch = self.branch(branch)?;
+                branch
+                    .env
+                    .get(self.names.get(name as usize)?.as_str())
+                    .cloned()
+            }
+        }
+    }
+
+    /// Takes a writer out, to end it.
+    pub fn take_writer(&mut self, writer: u32) -> Option<(MediaType, BlobWriter)> {
+        self.writers.remove(&writer)
+    }
+
+    fn branch(&self, branch: u32) -> Option<&Branch> {
+        self.assignment.branches.as_ref()?.get(branch as usize)
+    }
+
+    async fn reader(
+        &mut self,
+        source: Source,
+        value: &Value,
+    ) -> Result<Arc<BlobReader>, HostError> {
+        if let Some(reader) = self.readers.get(&source) {
+            return Ok(reader.clone());
+        }
+        let reader = self.site.datastore.blobs().open(&value.digest).await;
+        let reader = Arc::new(reader.map_err(|e| failed("could not open an artifact", &e))?);
+        if self.readers.len() >= OPEN_READERS {
+            self.readers.pop_first();
+        }
+        self.readers.insert(source, reader.clone());
+        Ok(reader)
+    }
+
+    /// The value with its bytes when they are few.
+    async fn given(&self, value: &Value) -> Result<Given, HostError> {
+        let few = value.size <= INLINE_VALUE as u64 || !matches!(value.at, ValueAt::Blob);
+        let bytes = if few {
+            let bytes = self.site.values.load(value).await;
+            Some(bytes.map_err(|e| failed("could not load an artifact", &e))?)
+        } else {
+            None
+        };
+        Ok(Given {
+            media: value.media.clone(),
+            size: value.size,
+            bytes,
+        })
+    }
+}
+
+#[async_trait]
+impl Host for AttemptHost<'_> {
+    async fn read_at(&mut self, source: Source, offset: u64, len: u32) -> Result<Bytes, HostError> {
+        let value = self
+            .value(source)
+            .ok_or_else(|| refused("it asked for no artifact of its"))?;
+        let len = u64::from(len.min(MOST_BYTES)).min(value.size.saturating_sub(offset)) as usize;
+        if len == 0 {
+            return Ok(Bytes::new());
+        }
+        if !matches!(value.at, ValueAt::Blob) {
+            let bytes = self.site.values.load(&value).await;
+            let bytes = bytes.map_err(|e| failed("could not load an artifact", &e))?;
+            let from = offset as usize;
+            return Ok(bytes.slice(from..from + len));
+        }
+        let reader = self.reader(source, &value).await?;
+        reader
+            .read_at(offset, len)
+            .await
+            .map_err(|e| failed("could not read an artifact", &e))
+    }
+
+    async fn branches(
+        &mut self,
+        name: u32,
+        first: u32,
+        budget: u32,
+    ) -> Result<Vec<Option<Given>>, HostError> {
+        let count = self.assignment.branches.as_ref().map_or(0, |b| b.len());
+        if name as usize >= self.names.len() || first as usize >= count {
+            return Err(refused("it asked for a branch that does not exist"));
+        }
+        let budget = budget.min(MOST_BYTES) as usize;
+        let (mut answer, mut size) = (Vec::new(), 0);
+        for branch in first..count as u32 {
+            let given = match self.value(Source::Branch { branch, name }) {
+                Some(value) => Some(self.given(&value).await?),
+                None => None,
+            };
+            size += 16
+                + given
+                    .as_ref()
+                    .and_then(|g| g.bytes.as_ref())
+                    .map_or(0, Bytes::len);
+            answer.push(given);
+            if size >= budget || answer.len() >= MOST_BRANCHES {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn branch_task(&mut self, branch: u32) -> Result<String, HostError> {
+        let branch = self.branch(branch);
+        Ok(branch
+            .ok_or_else(|| refused("it asked for a branch that does not exist"))?
+            .task
+            .to_string())
+    }
+
+    async fn create(&mut self, writer: u32, media: MediaType) -> Result<(), HostError> {
+        if self.writers.len() >= self.site.header.limits.handles as usize {
+            return Err(refused("it opened too many writers"));
+        }
+        let blob = self.site.datastore.blobs().writer();
+        match self.writers.insert(writer, (media, blob)) {
+            None => Ok(()),
+            Some(_) => Err(refused("it opened the same writer twice")),
+        }
+    }
+
+    async fn write(&mut self, writer: u32, bytes: Bytes) -> Result<(), HostError> {
+        let left = self.output_left.checked_sub(bytes.len() as u64);
+        self.output_left = left.ok_or_else(|| refused("it wrote beyond its limit"))?;
+        let (_, blob) = self
+            .writers
+            .get_mut(&writer)
+            .ok_or_else(|| refused("it wrote to no open writer"))?;
+        blob.write(bytes)
+            .await
+            .map_err(|e| failed("could not store an artifact", &e))
+    }
+
+    fn progress(&mut self, done: u64, total: u64, message: String) {
+        self.listener.progress(done, total, message);
+    }
+
+    fn logs(&mut self, chunks: Vec<LogChunk>) {
+        self.listener.logs(chunks);
+    }
+}

@@ -1,0 +1,209 @@
+//! Checks and stores what an attempt wrote.
+//!
+//! A cell may have been taken over by its guest, so nothing that it sends is believed: names are
+//! compared with the step's declaration, CBOR is brought into its one form, digests are computed
+//! here.
+
+use bytes::Bytes;
+
+use super::host::AttemptHost;
+use super::site::Site;
+use crate::datastore::cbor;
+use crate::model::artifact::{Artifact, INLINE_RECORD, MediaType, Value, ValueAt};
+use crate::model::failure::{Failure, FailureKind};
+use crate::model::graph::{EdgeIx, StepNode};
+use crate::model::name::ArtifactName;
+use crate::model::record::{LogChunk, Logs, Outcome};
+use crate::sandbox::call::{Body, Put};
+
+/// The most bytes of logs that live in a record.
+const INLINE_LOGS: usize = 32 * 1024;
+
+fn infrastructure(what: &str, error: &dyn std::error::Error) -> Failure {
+    let mut failure = Failure::new(FailureKind::Infrastructure, format!("{what}: {error}"));
+    let mut source = error.source();
+    while let Some(cause) = source {
+        failure.causes.push(cause.to_string());
+        source = cause.source();
+    }
+    failure
+}
+
+fn broken(message: String) -> Failure {
+    Failure::new(FailureKind::Contract, message)
+}
+
+/// Stores what the attempt wrote and returns the artifacts, sorted by name.
+///
+/// # Errors
+/// A failure of the step when it broke its contract, of the infrastructure when the datastore did
+/// not take the bytes.
+pub async fn store(
+    site: &Site,
+    node: &StepNode,
+    host: &mut AttemptHost<'_>,
+    puts: Vec<Put>,
+) -> Result<Vec<Artifact>, Failure> {
+    let mut artifacts: Vec<Artifact> = Vec::with_capacity(puts.len());
+    let mut budget = INLINE_RECORD;
+    for put in puts {
+        if !node.writes.iter().any(|w| w.name == put.name) {
+            let message = format!(
+                "step `{}` wrote `{}`, which it does not declare",
+                node.name, put.name
+            );
+            return Err(broken(message));
+        }
+        if artifacts.iter().any(|a| a.name == put.name) {
+            return Err(broken(format!(
+                "step `{}` wrote `{}` twice",
+                node.name, put.name
+            )));
+        }
+        let value = match put.body {
+            Body::Bytes(bytes) => whole(site, &put.name, put.media, bytes, &mut budget).await?,
+            Body::Written(writer) => written(host, &put.name, writer).await?,
+            Body::Passed(source) => {
+                let value = host.value(source);
+                let value =
+                    value.ok_or_else(|| broken(format!("`{}` passes on nothing", put.name)))?;
+                passed(site, value, &mut budget).await?
+            }
+        };
+        artifacts.push(Artifact {
+            name: put.name,
+            value,
+        });
+    }
+    artifacts.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(artifacts)
+}
+
+async fn whole(
+    site: &Site,
+    name: &ArtifactName,
+    media: MediaType,
+    bytes: Bytes,
+    budget: &mut usize,
+) -> Result<Value, Failure> {
+    let bytes = if media.is_cbor() {
+        match cbor::normalise(&bytes) {
+            Ok(std::borrow::Cow::Borrowed(_)) => bytes,
+            Ok(std::borrow::Cow::Owned(normal)) => normal.into(),
+            Err(error) => return Err(broken(format!("artifact `{name}` is not CBOR: {error}"))),
+        }
+    } else {
+        bytes
+    };
+    let stored = site.datastore.store_value(media, bytes, budget).await;
+    stored.map_err(|e| infrastructure(&format!("could not store artifact `{name}`"), &e))
+}
+
+async fn written(
+    host: &mut AttemptHost<'_>,
+    name: &ArtifactName,
+    writer: u32,
+) -> Result<Value, Failure> {
+    let taken = host.take_writer(writer);
+    let (media, blob) =
+        taken.ok_or_else(|| broken(format!("`{name}` was written by no writer")))?;
+    if media.is_cbor() {
+        // Only whole values are brought into the one form, and only that form has one digest.
+        let message =
+            format!("artifact `{name}` was written in pieces, which CBOR values cannot be");
+        return Err(broken(message).with_hint("give the writer another media type"));
+    }
+    let (digest, size) = blob
+        .finish()
+        .await
+        .map_err(|e| infrastructure(&format!("could not store artifact `{name}`"), &e))?;
+    Ok(Value {
+        digest,
+        size,
+        media,
+        at: ValueAt::Blob,
+    })
+}
+
+/// A small value that is passed on is copied into this record, so that a record stands alone.
+async fn passed(site: &Site, value: Value, budget: &mut usize) -> Result<Value, Failure> {
+    if matches!(value.at, ValueAt::Blob) {
+        return Ok(value);
+    }
+    let bytes = site.values.load(&value).await;
+    let bytes = bytes.map_err(|e| infrastructure("could not load what was passed on", &e))?;
+    let stored = site.datastore.store_value(value.media, bytes, budget).await;
+    stored.map_err(|e| infrastructure("could not store what was passed on", &e))
+}
+
+/// Checks that what the outcome says agrees with what was written.
+///
+/// # Errors
+/// A broken contract: another number of items than the list has, no list, no decision.
+pub async fn check(
+    site: &Site,
+    node: &StepNode,
+    outcome: &Outcome,
+    artifacts: &[Artifact],
+) -> Result<(), Failure> {
+    let EdgeIx::Foreach { artifact, .. } = &node.edge else {
+        return Ok(());
+    };
+    let Outcome::Items(count) = outcome else {
+        return Ok(());
+    };
+    let list = artifacts.iter().find(|a| a.name == *artifact);
+    let list = list.ok_or_else(|| {
+        broken(format!(
+            "step `{}` did not write its foreach list `{artifact}`",
+            node.name
+        ))
+    })?;
+    let bytes = match &list.value.at {
+        ValueAt::Inline(bytes) => bytes.clone(),
+        _ => {
+            let bytes = site.datastore.load(&list.value).await;
+            bytes.map_err(|e| infrastructure("could not read the foreach list back", &e))?
+        }
+    };
+    let offsets = cbor::list_offsets(&bytes);
+    let offsets = offsets.map_err(|e| {
+        broken(format!(
+            "`{artifact}` is not a list that a foreach can run over: {e}"
+        ))
+    })?;
+    let len = offsets.len().saturating_sub(1);
+    if len == *count as usize {
+        Ok(())
+    } else {
+        Err(broken(format!(
+            "step `{}` said {count} items, but `{artifact}` has {len}",
+            node.name
+        )))
+    }
+}
+
+/// Puts what was printed into the record, or into a blob when it is much.
+///
+/// Logs that cannot be stored do not fail an attempt that is otherwise well.
+pub async fn logs(site: &Site, chunks: Vec<LogChunk>) -> Logs {
+    if chunks.is_empty() {
+        return Logs::None;
+    }
+    let size: usize = chunks.iter().map(|c| c.bytes.len()).sum();
+    if size <= INLINE_LOGS {
+        return Logs::Inline(chunks);
+    }
+    let mut bytes = Vec::with_capacity(size + 64);
+    if ciborium::into_writer(&chunks, &mut bytes).is_err() {
+        return Logs::Inline(chunks);
+    }
+    match site
+        .datastore
+        .store_value(MediaType::cbor(), bytes.into(), &mut 0)
+        .await
+    {
+        Ok(value) => Logs::Blob(value),
+        Err(_) => Logs::Inline(chunks),
+    }
+}
