@@ -68,6 +68,7 @@ pub(crate) enum Command {
     New(command::new::NewArgs),
     Build(command::build::BuildArgs),
     Check(command::check::CheckArgs),
+    Graph(command::graph::GraphArgs),
     Runs(command::runs::RunsArgs),
     Show(command::show::ShowArgs),
     Logs(command::logs::LogsArgs),
@@ -86,6 +87,7 @@ impl Command {
     pub(crate) fn run(&self, cx: &Context) -> Result<u8, CliError> {
         match self {
             Self::Check(args) => command::check::run(cx, args),
+            Self::Graph(args) => command::graph::run(cx, args),
             Self::Runs(args) => command::runs::run(cx, args),
             Self::Show(args) => command::show::run(cx, args),
             Self::Logs(args) => command::logs::run(cx, args),

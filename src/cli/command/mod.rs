@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod exit_codes;
 pub(crate) mod get;
+pub(crate) mod graph;
 pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod new;
