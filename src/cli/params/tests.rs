@@ -285,10 +285,10 @@ fn help_lists_the_parameters_of_the_flow() {
 
     Parameters of flow made:
           --color <TEXT>     What color is for. More of it. [one of: red, green] [default: red]
-          --parts <NATURAL>  What parts is for. More of it. [default: Integer(Integer(8))]
+          --parts <NATURAL>  What parts is for. More of it. [default: 8]
           --corpus <FILE>    What corpus is for. More of it. [required]
           --seeds <INTEGER>  What seeds is for. More of it. [may be given many times]
-          --dry [<BOOL>]     What dry is for. More of it. [default: Null]
+          --dry [<BOOL>]     What dry is for. More of it. [default: null]
     ");
 }
 
