@@ -92,7 +92,7 @@ mod penguins {
     /// Prints what was found.
     #[step]
     fn end(summaries: Vec<Summary>) {
-        print!("{}", table::markdown(&summaries));
+        print!("{}", table::text(&summaries));
     }
 
     #[cfg(test)]
@@ -147,6 +147,16 @@ mod penguins {
                  | Adelie | 151 | 3701 ± 459 | 190.0 ± 6.5 | 32.8 | 0.22 |\n\
                  | Chinstrap | 68 | 3733 ± 384 | 195.8 ± 7.1 | 34.6 | 0.41 |\n\
                  | Gentoo | 123 | 5076 ± 504 | 217.2 ± 6.5 | 54.6 | 0.49 |\n"
+            );
+        }
+
+        #[test]
+        fn a_terminal_gets_a_line_for_each_group() {
+            assert_eq!(
+                table::text(&described("species").summaries),
+                "Adelie      151 penguins   3701 ± 459 g, +32.8 g per mm of flipper\n\
+                 Chinstrap    68 penguins   3733 ± 384 g, +34.6 g per mm of flipper\n\
+                 Gentoo      123 penguins   5076 ± 504 g, +54.6 g per mm of flipper\n"
             );
         }
 
