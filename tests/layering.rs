@@ -64,7 +64,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("toml", &["config", "snapshot"]),
+    ("toml", &["cli", "config", "snapshot"]),
 ];
 
 struct Line {
