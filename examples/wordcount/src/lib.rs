@@ -2,7 +2,7 @@
 
 mod shard;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use shard::Shard;
 use wrun_sdk::prelude::*;
@@ -54,16 +54,20 @@ mod wordcount {
     /// Counts the words of one shard.
     #[step(next = "total")]
     fn count(text: Blob, #[item] shard: Shard) -> Result<Counted> {
-        let mut counts = BTreeMap::new();
+        let mut counts: HashMap<String, u64> = HashMap::new();
         shard.for_each_piece(&text, |piece| {
-            for word in piece
-                .split(|c: char| !c.is_alphanumeric())
-                .filter(|word| !word.is_empty())
-            {
-                *counts.entry(word.to_lowercase()).or_default() += 1;
+            let piece = piece.to_lowercase();
+            let words = piece.split(|c: char| !c.is_alphanumeric());
+            for word in words.filter(|word| !word.is_empty()) {
+                match counts.get_mut(word) {
+                    Some(count) => *count += 1,
+                    None => drop(counts.insert(word.to_owned(), 1)),
+                }
             }
         })?;
-        Ok(Counted { counts })
+        Ok(Counted {
+            counts: counts.into_iter().collect(),
+        })
     }
 
     /// Adds the shards up, one after the other.
