@@ -2,6 +2,8 @@
 //!
 //! Each pair shares its bytes, its threads and its file system: the ratio counts, not the number.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Write;
@@ -174,6 +176,7 @@ fn small(c: &mut Criterion) {
         module: Digest::of(b"module"),
         seed: 0,
         limits: Limits::default(),
+        steps: Default::default(),
         engine: Digest::of(b"engine"),
         origin: None,
         user: "ada".to_owned(),

@@ -1,5 +1,7 @@
 //! What the sandbox costs: a fresh instance against bare wasmtime, a task through a cell, and
 //! bytes through a cell's socket.
+
+#![allow(clippy::unwrap_used)]
 #![allow(missing_docs)]
 
 use std::path::{Path, PathBuf};

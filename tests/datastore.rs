@@ -52,6 +52,7 @@ fn header(run: RunId) -> RunHeader {
         module: Digest::of(b"module"),
         seed: 0,
         limits: Limits::default(),
+        steps: Default::default(),
         engine: Digest::of(b"engine"),
         origin: None,
         user: "ada".to_owned(),

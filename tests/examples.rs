@@ -1,5 +1,7 @@
 //! The examples: each builds to a module whose flow has no problem.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;

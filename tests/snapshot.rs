@@ -418,6 +418,7 @@ fn header(run: wrun::model::id::RunId, snapshot: &Snapshot) -> wrun::model::head
         module: snapshot.module,
         seed: 0,
         limits: Default::default(),
+        steps: Default::default(),
         engine: snapshot.module,
         origin: None,
         user: "somebody".into(),

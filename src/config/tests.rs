@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::model::definition::Retry;
 
 /// A workspace with a flow in it, a home, and nothing else.
 struct World {

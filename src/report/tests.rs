@@ -72,6 +72,7 @@ fn header() -> RunHeader {
         module: Digest::of(b"module"),
         seed: 0,
         limits: Limits::default(),
+        steps: Default::default(),
         engine: Digest::of(b"engine"),
         origin: None,
         user: "ada".into(),

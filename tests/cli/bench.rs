@@ -107,6 +107,7 @@ fn header(run: wrun::model::id::RunId, created_at: Timestamp) -> RunHeader {
         module: Digest::of(b"module"),
         seed: 7,
         limits: Limits::default(),
+        steps: Default::default(),
         engine: Digest::of(b"engine"),
         origin: None,
         user: "ada".into(),

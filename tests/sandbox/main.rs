@@ -3,6 +3,8 @@
 //! `behaviours` holds one test for each step of `tests/guests`, and fails if one is missing.
 //! `hostile` has modules that are no flows or mean harm, `cells` and `cache` the rest.
 
+#![allow(clippy::unwrap_used)]
+
 mod behaviours;
 mod cache;
 mod cells;

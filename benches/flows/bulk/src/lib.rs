@@ -31,7 +31,7 @@ pub mod bulk {
         #[param(default = 256)] mib: u32,
         #[param(default = "text", choices = ["text", "random"])] kind: String,
     ) -> Result<Bulk> {
-        let mut writer = BlobWriter::new("application/octet-stream")?;
+        let mut writer = BlobWriter::new();
         let mut state = 7_u64;
         let mut piece = Vec::with_capacity(1 << 20);
         for _ in 0..mib {
@@ -40,7 +40,7 @@ pub mod bulk {
             writer.write_all(&piece)?;
         }
         Ok(Bulk {
-            bulk: writer.finish()?,
+            bulk: writer.finish(),
         })
     }
 
