@@ -60,7 +60,7 @@ impl From<ManifestError> for CliError {
                 "use the version of wrun that made the run, or a later one"
             }
             ManifestError::Form(_) | ManifestError::Read { .. } => {
-                "`wrun fsck` looks for what is missing or damaged"
+                "restore the datastore from a copy, or run the flow again"
             }
         };
         Self::from_error(Kind::Damaged, &error).hint(hint)
@@ -79,7 +79,7 @@ impl From<RestoreError> for CliError {
             ),
             RestoreError::Read { .. } => (
                 Kind::Damaged,
-                "`wrun fsck` looks for what is missing or damaged".to_owned(),
+                "restore the datastore from a copy, or run the flow again".to_owned(),
             ),
             RestoreError::Write { .. } => (Kind::Unavailable, "name another directory with `--to`".to_owned()),
         };

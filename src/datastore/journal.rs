@@ -37,7 +37,7 @@ pub enum JournalError {
     },
     /// A segment is not what was written.
     #[error(
-        "segment {segment} of the journal of `{run}` is damaged: {what}; the events in it are lost, those before it can be read; `wrun resume {run}` executes again whatever is not known to have succeeded"
+        "segment {segment} of the journal of `{run}` is damaged: {what}; the events in it are lost, those before it can be read; run the flow again for what is lost"
     )]
     Damaged {
         /// The run.
@@ -49,7 +49,7 @@ pub enum JournalError {
     },
     /// A segment is gone though later ones are there.
     #[error(
-        "segment {segment} of the journal of `{run}` is missing though later ones are there; the events in it are lost, those before it can be read; restore `{key}` from a copy, or `wrun resume {run}`"
+        "segment {segment} of the journal of `{run}` is missing though later ones are there; the events in it are lost, those before it can be read; restore `{key}` from a copy, or run the flow again"
     )]
     Missing {
         /// The run.

@@ -53,10 +53,12 @@ impl Datastore {
     /// [`DatastoreError::Missing`] when there is none; the others say why it cannot be used.
     pub async fn open(url: &DatastoreUrl) -> Result<Self, DatastoreError> {
         let store = connect(url)?;
+        let empty = is_empty(url)?;
+        // After the look at the directory: a datastore that another process makes meanwhile is seen.
         if format::check(&*store).await? {
             return Ok(Self::with_store(store));
         }
-        Err(match is_empty(url)? {
+        Err(match empty {
             true => DatastoreError::Missing {
                 place: store.place(),
             },
@@ -73,12 +75,15 @@ impl Datastore {
     pub async fn open_or_create(url: &DatastoreUrl) -> Result<Self, DatastoreError> {
         let store = connect(url)?;
         if !format::check(&*store).await? {
-            if !is_empty(url)? {
+            if is_empty(url)? {
+                format::create(&*store).await?;
+            } else if !format::check(&*store).await? {
+                // Looked at twice: what is there now may be the datastore that another process
+                // has made since the first look.
                 return Err(DatastoreError::NotADatastore {
                     place: store.place(),
                 });
             }
-            format::create(&*store).await?;
         }
         Ok(Self::with_store(store))
     }

@@ -94,6 +94,18 @@ pub enum Event {
         /// The artifact that holds the failure.
         artifact: Artifact,
     },
+    /// What a task asked for cannot be followed, and the run ends: a loop turned once too often, a
+    /// foreach has too many elements, branches do not agree on what a join passes on. Stored.
+    Rejected {
+        /// The task.
+        task: TaskId,
+        /// Its last attempt.
+        attempt: u32,
+        /// Whether that attempt was made; a join whose branches do not agree is not executed.
+        ran: bool,
+        /// Why.
+        failure: Failure,
+    },
     /// Somebody asked the run to stop. Stored.
     CancelRequested {
         /// When.
@@ -115,6 +127,7 @@ impl Event {
             Event::Log { .. }
             | Event::Finished { .. }
             | Event::Caught { .. }
+            | Event::Rejected { .. }
             | Event::CancelRequested { .. }
             | Event::RunEnded { .. } => true,
             Event::RunStarted { .. }

@@ -60,6 +60,21 @@ pub struct TaskFacts {
     pub peak_memory: u64,
 }
 
+impl TaskFacts {
+    /// A task of which no attempt was made.
+    fn never_ran() -> Self {
+        Self {
+            state: TaskState::Succeeded,
+            attempts: 0,
+            started_at: Timestamp(0),
+            ended_at: Timestamp(0),
+            wall_us: 0,
+            cpu_us: 0,
+            peak_memory: 0,
+        }
+    }
+}
+
 /// The sums over the tasks of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepSums {
@@ -123,6 +138,13 @@ impl History {
                     facts.state = TaskState::Caught(failure.clone());
                 }
             }
+            Event::Rejected { task, failure, .. } => {
+                let tasks = self.steps.entry(task.step.clone()).or_default();
+                let facts = tasks
+                    .entry(task.place.clone())
+                    .or_insert_with(TaskFacts::never_ran);
+                facts.state = TaskState::Failed(failure.clone());
+            }
             Event::CancelRequested { at } => {
                 self.cancelled = true;
                 self.last_at = self.last_at.max(*at);
@@ -150,13 +172,8 @@ impl History {
         let facts = tasks
             .entry(task.place.clone())
             .or_insert_with(|| TaskFacts {
-                state: TaskState::Succeeded,
-                attempts: 0,
                 started_at: usage.started_at,
-                ended_at: end,
-                wall_us: 0,
-                cpu_us: 0,
-                peak_memory: 0,
+                ..TaskFacts::never_ran()
             });
         facts.state = state;
         facts.attempts = facts.attempts.max(attempt.saturating_add(1));

@@ -124,6 +124,18 @@ pub fn event(event: &Event) -> Json {
             put("attempt", (*attempt).into());
             put("artifact", artifact(holds));
         }
+        Event::Rejected {
+            task,
+            attempt,
+            ran,
+            failure: why,
+        } => {
+            put("event", "rejected".into());
+            put("task", task.to_string().into());
+            put("attempt", (*attempt).into());
+            put("ran", (*ran).into());
+            put("failure", failure(why));
+        }
         Event::CancelRequested { at } => {
             put("event", "cancel_requested".into());
             put("at", at.0.into());

@@ -55,6 +55,12 @@ impl Narrator {
                     artifact.name
                 )]
             }
+            Event::Rejected {
+                task,
+                attempt,
+                failure,
+                ..
+            } => self.failed(task, *attempt, failure),
             Event::CancelRequested { .. } => {
                 vec![
                     self.style

@@ -146,6 +146,12 @@ impl Progress {
             } => self.finished(task, *attempt, record),
             Event::Retrying { task, .. } => self.retrying(task),
             Event::Caught { task, .. } => self.caught(task),
+            Event::Rejected {
+                task,
+                attempt,
+                ran,
+                failure,
+            } => self.rejected(task, (*attempt, failure), *ran),
             Event::CancelRequested { .. } => self.cancelling = true,
             Event::RunEnded { status, at } => {
                 self.ended = Some((*status, *at));
@@ -154,6 +160,15 @@ impl Progress {
             }
             Event::Log { .. } => {}
         }
+    }
+
+    fn rejected(&mut self, task: &TaskId, (attempt, failure): (u32, &Failure), ran: bool) {
+        let Some(ix) = self.find(task) else { return };
+        let step = &mut self.steps[ix];
+        step.succeeded = step.succeeded.saturating_sub(u64::from(ran));
+        step.failed += 1;
+        self.failures
+            .insert(task.clone(), (attempt, failure.clone()));
     }
 
     fn find(&self, task: &TaskId) -> Option<usize> {

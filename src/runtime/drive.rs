@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::journal::Journal;
+use super::tally::Tally;
+use crate::datastore::Run;
 use crate::datastore::journal::JournalError;
 use crate::executor::{Executor, Update};
 use crate::model::artifact::{Artifact, MediaType, Value};
@@ -68,6 +70,10 @@ pub struct Drive<E> {
     pub listener: std::sync::mpsc::Sender<Event>,
     /// Asks the run to stop.
     pub interrupts: mpsc::UnboundedReceiver<Interrupt>,
+    /// The run.
+    pub run: Run,
+    /// Counts what happens.
+    pub tally: Tally,
 }
 
 /// What is underway while a run is driven.
@@ -87,7 +93,7 @@ impl<E: Executor> Drive<E> {
     ///
     /// # Errors
     /// [`DriveError`] when the journal cannot be written; nothing that was acknowledged is lost.
-    pub async fn run(mut self) -> Result<RunStatus, DriveError> {
+    pub async fn to_end(mut self) -> Result<RunStatus, DriveError> {
         let mut underway = Underway::default();
         let commands = self.scheduler.start();
         let driven = self.turn(commands, &mut underway).await;
@@ -96,14 +102,17 @@ impl<E: Executor> Drive<E> {
         }
         driven?;
         let status = underway.ending.unwrap_or(RunStatus::Failed);
-        let ended = Event::RunEnded {
-            status,
-            at: self.clock.now(),
-        };
+        let at = self.clock.now();
+        let ended = Event::RunEnded { status, at };
         self.journal.push(ended.clone()).await?;
-        self.journal.end().await?;
+        let segments = self.journal.end().await?;
+        // A summary saves reading the journal, and says nothing that is not in it.
+        let _ = self
+            .run
+            .put_summary(&self.tally.summary(&self.run, (status, at), segments))
+            .await;
         // Shown only now: whoever sees the end may rely on it.
-        let _ = self.listener.send(ended);
+        self.show(ended);
         Ok(status)
     }
 
@@ -192,22 +201,38 @@ impl<E: Executor> Drive<E> {
     async fn happen(&mut self, event: Event, underway: &mut Underway) -> Result<(), DriveError> {
         self.values.add(&event);
         let stored = event.is_stored();
+        let going = self.scheduler.ended().is_none();
         let commands = if stored {
             self.scheduler.apply(&event)?
         } else {
             Vec::new()
         };
+        let rejected = if going {
+            rejected(&self.scheduler, &event)
+        } else {
+            None
+        };
         let failure = failure_of(&event);
         if stored {
             self.journal.push(event.clone()).await?;
         }
-        // Nobody may be listening, and the run goes on all the same.
-        let _ = self.listener.send(event);
+        self.show(event);
         self.announce_retries(&commands, failure);
+        if let Some(rejected) = rejected {
+            self.journal.push(rejected.clone()).await?;
+            self.show(rejected);
+        }
         Box::pin(self.obey(commands, underway)).await
     }
 
-    fn announce_retries(&self, commands: &[Command], failure: Option<Failure>) {
+    /// Counts an event and shows it to whoever listens.
+    fn show(&mut self, event: Event) {
+        self.tally.count(&event);
+        // Nobody may be listening, and the run goes on all the same.
+        let _ = self.listener.send(event);
+    }
+
+    fn announce_retries(&mut self, commands: &[Command], failure: Option<Failure>) {
         let Some(failure) = failure else { return };
         for command in commands {
             if let Command::Run(Assignment {
@@ -225,7 +250,7 @@ impl<E: Executor> Drive<E> {
                     after_ms,
                     failure: failure.clone(),
                 };
-                let _ = self.listener.send(retrying);
+                self.show(retrying);
             }
         }
     }
@@ -314,6 +339,35 @@ impl Underway {
             let at = Instant::now() + Duration::from_millis(assignment.after_ms);
             self.delayed.insert((at, self.delays), assignment);
         }
+    }
+}
+
+/// A failure that the scheduler has just found out by itself, so that it is in no record.
+fn rejected(scheduler: &Scheduler, event: &Event) -> Option<Event> {
+    let (task, attempt, failure) = scheduler.ended()?.failure.clone()?;
+    let ended = match event {
+        Event::Finished {
+            task,
+            attempt,
+            record,
+        } => Some((task, *attempt, record.result.is_ok())),
+        _ => None,
+    };
+    let same = ended.filter(|ended| (ended.0, ended.1) == (&task, attempt));
+    match same {
+        Some((_, _, false)) => None,
+        Some((_, _, true)) => Some(Event::Rejected {
+            task,
+            attempt,
+            ran: true,
+            failure,
+        }),
+        None => Some(Event::Rejected {
+            task,
+            attempt,
+            ran: false,
+            failure,
+        }),
     }
 }
 

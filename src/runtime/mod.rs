@@ -11,3 +11,4 @@ pub mod drive;
 pub mod journal;
 pub mod prepare;
 pub mod start;
+pub mod tally;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::drive::{Drive, DriveError, Interrupt};
 use super::journal::Journal;
 use super::prepare::Prepared;
+use super::tally::Tally;
 use crate::datastore::Datastore;
 use crate::datastore::journal::JournalError;
 use crate::datastore::object::StoreError;
@@ -196,9 +197,11 @@ impl Started {
             clock: machine.clock,
             listener: machine.listener,
             interrupts: machine.interrupts,
+            run,
+            tally: Tally::default(),
         };
         drive
-            .run()
+            .to_end()
             .await
             .map_err(|source| StartError::Drive { run: id, source })
     }

@@ -33,7 +33,7 @@ fn trapped(trap: Trap, guest: &Guest, limits: &Limits) -> Failure {
     if trap == Trap::StackOverflow {
         let message = format!("the step used more than {} KiB of stack", limits.stack_kib);
         return Failure::new(FailureKind::Limit(Limit::Stack), message).with_hint(
-            "does it call itself without end? otherwise raise `stack-kib` in `wrun.toml`",
+            "does it call itself without end? otherwise raise `limits.stack` in `wrun.toml`",
         );
     }
     if let Some(note) = guest.printed.note() {
@@ -91,7 +91,7 @@ fn broken(error: &Error, guest: &Guest, limits: &Limits) -> Failure {
     if text.contains("handle limit exceeded") {
         let message = format!("the step has more than {} handles open", limits.handles);
         return Failure::new(FailureKind::Limit(Limit::Handles), message).with_hint(
-            "drop readers and writers when done with them, or raise `handles` in `wrun.toml`",
+            "drop readers and writers when done with them, or raise `limits.handles` in `wrun.toml`",
         );
     }
     if text.contains("fuel allocated for hostcalls") {
@@ -121,7 +121,7 @@ fn refused(limit: Limit, limits: &Limits) -> Failure {
                 "the step needs more than its {} MiB of memory",
                 limits.memory_mib
             ),
-            "give it more with `resources(memory = …)`, or raise `memory-mib` in `wrun.toml`; `Blob` reads large values in pieces",
+            "give it more with `resources(memory = …)`, or raise `limits.memory` in `wrun.toml`; `Blob` reads large values in pieces",
         ),
     };
     Failure::new(FailureKind::Limit(limit), message).with_hint(hint)

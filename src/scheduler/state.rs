@@ -100,7 +100,8 @@ impl Scheduler {
     /// Folds `event` into the state and returns what to do next.
     ///
     /// The same events give the same commands: no clock, no randomness, no I/O, no `HashMap`.
-    /// Events that are only shown (`Started`, `Progress`, …) change nothing.
+    /// Events that are only shown (`Started`, `Progress`, …) change nothing, nor does `Rejected`,
+    /// which says what this fold has found out by itself.
     ///
     /// # Errors
     /// [`IllegalEvent`] when the event cannot have happened; the state is then as before.
@@ -125,6 +126,7 @@ impl Scheduler {
             | Event::Started { .. }
             | Event::Progress { .. }
             | Event::Log { .. }
+            | Event::Rejected { .. }
             | Event::Retrying { .. } => Ok(Vec::new()),
         }
     }

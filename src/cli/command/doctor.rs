@@ -181,7 +181,11 @@ fn datastore(place: &str) -> Check {
                 }
                 Err(error) => {
                     let found = format!("`{}` cannot be read: {error}", marker.display());
-                    Check::broken(what, found, "`wrun fsck` looks at a datastore")
+                    Check::broken(
+                        what,
+                        found,
+                        "make it readable, or name another datastore with `--datastore`",
+                    )
                 }
             }
         }

@@ -229,11 +229,14 @@ fn random_seed() -> u64 {
     RandomState::new().hash_one("seed of a run") >> 24
 }
 
+/// The name of whoever starts the run; a number where the environment gives no name.
 fn user() -> String {
-    let named = ["USER", "LOGNAME", "USERNAME"]
+    let named = ["USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
-    named
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unknown".to_owned())
+    let named = named.filter(|name| !name.is_empty());
+    named.unwrap_or_else(|| match rustix::process::getuid().as_raw() {
+        0 => "root".to_owned(),
+        number => format!("user {number}"),
+    })
 }

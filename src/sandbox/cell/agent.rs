@@ -288,7 +288,7 @@ impl Cell {
                         FailureKind::Limit(Limit::Time),
                         format!("the step took longer than {}", reply::duration(limit)),
                     )
-                    .with_hint("give it more time with `timeout = …`, or raise `timeout-ms` in `wrun.toml`"),
+                    .with_hint("give it more time with `timeout = …`, or raise `limits.timeout` in `wrun.toml`"),
                 ))
             }
         }

@@ -306,7 +306,7 @@ impl Task {
             Limit::Output,
             format!("the step wrote more than {limit} MiB of artifacts"),
         )
-        .hint("write less, or raise `output-mib` in `wrun.toml`"))
+        .hint("write less, or raise `limits.output` in `wrun.toml`"))
     }
 }
 
