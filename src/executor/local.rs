@@ -1,13 +1,15 @@
 //! Runs attempts in cells on this machine.
 //!
-//! Each worker owns one cell and takes assignments from its own queue. The queues are a little
-//! longer than one, so that a worker need not wait for the driver between two short tasks.
+//! Each worker owns its cells, and all take assignments from one queue. The queue is a little longer
+//! than there are workers, so that none waits for the driver between two short tasks; and because it
+//! is one queue, no task waits behind a long one while another worker is free.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::{Executor, Update};
 use crate::model::failure::{Failure, FailureKind};
@@ -18,27 +20,31 @@ use crate::task::attempt::{Clock, failed, run_attempt};
 use crate::task::host::Listener;
 use crate::task::site::{Site, Slot};
 
-/// How many assignments a worker has at most: the one that runs, and those that wait behind it.
+/// How many assignments there are for each worker at most: the one that runs, and those that wait.
 const QUEUE: usize = 4;
-
-struct Worker {
-    queue: mpsc::UnboundedSender<Assignment>,
-    waiting: usize,
-}
 
 /// What the workers share with the executor.
 struct Shared {
     site: Arc<Site>,
     clock: Arc<dyn Clock>,
-    updates: mpsc::UnboundedSender<(usize, Update)>,
+    updates: mpsc::UnboundedSender<Update>,
+    queue: Mutex<VecDeque<Assignment>>,
+    /// At least as many permits as assignments in the queue.
+    waiting: Semaphore,
     cancelled: AtomicBool,
     cancel: Notify,
 }
 
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Assignment>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Runs attempts in cells on this machine.
 pub struct LocalExecutor {
-    workers: Vec<Worker>,
-    updates: mpsc::UnboundedReceiver<(usize, Update)>,
+    room: usize,
+    updates: mpsc::UnboundedReceiver<Update>,
     shared: Arc<Shared>,
 }
 
@@ -47,65 +53,65 @@ impl LocalExecutor {
     ///
     /// Must be called inside a tokio runtime.
     pub fn new(site: Arc<Site>, workers: usize, clock: Arc<dyn Clock>) -> Self {
+        let workers = workers.max(1);
         let (sender, updates) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             site,
             clock,
             updates: sender,
+            queue: Mutex::default(),
+            waiting: Semaphore::new(0),
             cancelled: AtomicBool::new(false),
             cancel: Notify::new(),
         });
-        let workers = (0..workers.max(1))
-            .map(|index| {
-                let (queue, assignments) = mpsc::unbounded_channel();
-                tokio::spawn(work(index, assignments, shared.clone()));
-                Worker { queue, waiting: 0 }
-            })
-            .collect();
+        for _ in 0..workers {
+            tokio::spawn(work(shared.clone()));
+        }
+        let room = workers * QUEUE;
         Self {
-            workers,
+            room,
             updates,
             shared,
         }
     }
 
-    fn note(&mut self, worker: usize, update: Update, into: &mut Vec<Update>) {
-        if matches!(update, Update::Finished { .. }) {
-            self.workers[worker].waiting -= 1;
-        }
+    fn note(&mut self, update: Update, into: &mut Vec<Update>) {
+        self.room += usize::from(matches!(update, Update::Finished { .. }));
         into.push(update);
+    }
+}
+
+impl Drop for LocalExecutor {
+    fn drop(&mut self) {
+        // Workers that wait for an assignment end, and with them their cells.
+        self.shared.waiting.close();
     }
 }
 
 #[async_trait]
 impl Executor for LocalExecutor {
     fn room(&self) -> usize {
-        self.workers
-            .iter()
-            .map(|w| QUEUE.saturating_sub(w.waiting))
-            .sum()
+        self.room
     }
 
     fn start(&mut self, assignment: Assignment) {
-        let least = self.workers.iter_mut().min_by_key(|worker| worker.waiting);
-        let worker = least.expect("there is at least one worker");
-        worker.waiting += 1;
-        worker
-            .queue
-            .send(assignment)
-            .expect("a worker lives as long as its executor");
+        self.room -= 1;
+        self.shared.queue().push_back(assignment);
+        self.shared.waiting.add_permits(1);
+    }
+
+    fn withdraw(&mut self) -> usize {
+        let withdrawn = std::mem::take(&mut *self.shared.queue()).len();
+        self.room += withdrawn;
+        withdrawn
     }
 
     async fn updates(&mut self) -> Vec<Update> {
         let mut all = Vec::new();
-        let (worker, update) = self
-            .updates
-            .recv()
-            .await
-            .expect("the executor holds a sender");
-        self.note(worker, update, &mut all);
-        while let Ok((worker, update)) = self.updates.try_recv() {
-            self.note(worker, update, &mut all);
+        let update = self.updates.recv().await;
+        self.note(update.expect("the executor holds a sender"), &mut all);
+        while let Ok(update) = self.updates.try_recv() {
+            self.note(update, &mut all);
         }
         all
     }
@@ -117,28 +123,28 @@ impl Executor for LocalExecutor {
 }
 
 /// Executes one assignment after the other until the executor is gone.
-async fn work(
-    index: usize,
-    mut assignments: mpsc::UnboundedReceiver<Assignment>,
-    shared: Arc<Shared>,
-) {
+async fn work(shared: Arc<Shared>) {
     let mut slot = Slot::default();
-    while let Some(assignment) = assignments.recv().await {
+    while let Ok(permit) = shared.waiting.acquire().await {
+        permit.forget();
+        let next = shared.queue().pop_front();
+        // What this permit was for may have been withdrawn.
+        let Some(assignment) = next else { continue };
         let (task, attempt) = (assignment.task.clone(), assignment.attempt);
-        let record = attempt_or_cancel(index, &mut slot, &assignment, &shared).await;
+        let record = attempt_or_cancel(&mut slot, &assignment, &shared).await;
+        let record = Box::new(record);
         let update = Update::Finished {
             task,
             attempt,
-            record: Box::new(record),
+            record,
         };
-        if shared.updates.send((index, update)).is_err() {
+        if shared.updates.send(update).is_err() {
             return;
         }
     }
 }
 
 async fn attempt_or_cancel(
-    index: usize,
     slot: &mut Slot,
     assignment: &Assignment,
     shared: &Shared,
@@ -158,9 +164,8 @@ async fn attempt_or_cancel(
         at,
     };
     // A closed channel means that the executor is gone, which the caller notices.
-    let _ = shared.updates.send((index, started));
+    let _ = shared.updates.send(started);
     let voice = Voice {
-        index,
         task,
         attempt,
         shared,
@@ -184,7 +189,6 @@ fn cancelled_record() -> crate::model::record::Record {
 
 /// Passes on what a running attempt shows.
 struct Voice<'a> {
-    index: usize,
     task: TaskId,
     attempt: u32,
     shared: &'a Shared,
@@ -193,7 +197,7 @@ struct Voice<'a> {
 impl Voice<'_> {
     fn say(&self, update: Update) {
         // Nobody listens any more only when the executor is gone.
-        let _ = self.shared.updates.send((self.index, update));
+        let _ = self.shared.updates.send(update);
     }
 }
 

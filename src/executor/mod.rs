@@ -65,8 +65,12 @@ pub trait Executor: Send {
     /// How many more assignments it wants now.
     fn room(&self) -> usize;
 
-    /// Takes an assignment. Exactly one [`Update::Finished`] follows for it, whatever happens.
+    /// Takes an assignment. Exactly one [`Update::Finished`] follows for it, whatever
+    /// happens, unless it is withdrawn.
     fn start(&mut self, assignment: Assignment);
+
+    /// Takes back what was given and has not begun, and says how much: nothing follows for it.
+    fn withdraw(&mut self) -> usize;
 
     /// The next updates, at least one; all that are there already come together.
     ///

@@ -284,6 +284,7 @@ impl<E: Executor> Drive<E> {
                     underway.ending.get_or_insert(status);
                     underway.ready.clear();
                     underway.delayed.clear();
+                    underway.running -= self.executor.withdraw();
                 }
             }
         }

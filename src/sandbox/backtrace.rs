@@ -58,6 +58,13 @@ fn rustc_name(name: &str) -> Option<String> {
         }
         _ => &name,
     };
+    // The SDK wraps each step into a function that names it.
+    if let Some((_, step)) = name.rsplit_once("wrun_sdk::glue::Flow>::run::__step_") {
+        return Some(format!("step {step}"));
+    }
+    if name.ends_with("wrun_sdk::glue::Flow>::run") {
+        return None;
+    }
     let path = name.trim_start_matches(['<', '&', '(']);
     let path = path.strip_prefix("dyn ").unwrap_or(path);
     let root = path.split([':', '<', '[', ' ']).next().unwrap_or(path);
@@ -68,7 +75,13 @@ fn rustc_name(name: &str) -> Option<String> {
             || name.contains('#')
             || matches!(
                 name,
-                "abort" | "_start" | "_initialize" | "rust_begin_unwind" | "rust_panic"
+                "run"
+                    | "describe"
+                    | "abort"
+                    | "_start"
+                    | "_initialize"
+                    | "rust_begin_unwind"
+                    | "rust_panic"
             ));
     if runtime || MACHINERY.contains(&root) || name.is_empty() {
         return None;
@@ -102,7 +115,13 @@ mod tests {
             Some("<flow::Model as core::fmt::Display>::fmt")
         );
         assert_eq!(kept("main_loop").as_deref(), Some("main_loop"));
+        assert_eq!(
+            kept("<flow::flow::__Flow as wrun_sdk::glue::Flow>::run::__step_fit").as_deref(),
+            Some("step fit")
+        );
         for machinery in [
+            "<flow::flow::__Flow as wrun_sdk::glue::Flow>::run",
+            "run",
             "_ZN4core9panicking5panic17h0123456789abcdefE",
             "<alloc::vec::Vec<T> as core::ops::Index<usize>>::index",
             "wrun_sdk::abi::run",

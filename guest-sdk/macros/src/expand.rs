@@ -290,10 +290,19 @@ fn run(flow: &Flow, step: &Step) -> TokenStream {
         .as_ref()
         .map_or_else(|| quote!(()), |ty| ty.to_token_stream());
     let finish = quote_spanned!(output.span()=> ::wrun_sdk::glue::finish::<#output>);
+    // A function of its own, named after the step and never inlined: a panic's backtrace shows in
+    // which step it was, even when the step itself was inlined.
+    let function = format_ident!("__step_{}", name);
     quote! {
         #name => {
-            #(#fetches)*
-            #finish(#ident(#(#passed),*), host, |artifacts| #outcome)
+            #[inline(never)]
+            fn #function(
+                host: &::std::sync::Arc<dyn ::wrun_sdk::glue::Host>,
+            ) -> ::wrun_sdk::Result<::wrun_sdk::glue::Outcome> {
+                #(#fetches)*
+                #finish(#ident(#(#passed),*), host, |artifacts| #outcome)
+            }
+            #function(host)
         }
     }
 }

@@ -80,8 +80,9 @@ impl Printed {
         if self.total > self.limit {
             let kib = self.limit >> 10;
             let message = format!("the step printed more than {kib} KiB");
-            return Err(Stop::limit(Limit::Log, message)
-                .hint("print less, write it to an artifact, or raise `limits.log` in `wrun.toml`"));
+            return Err(Stop::limit(Limit::Log, message).hint(
+                "print less, write it to an artifact, or raise `limits.log` in `wrun.toml`",
+            ));
         }
         match stream {
             Stream::Stderr => self.watch(agent, bytes),
