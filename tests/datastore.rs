@@ -728,7 +728,7 @@ async fn damage_to_a_journal_is_found_and_named() {
         );
     }
     fs::write(segment(1), &good[..good.len() - 1]).unwrap();
-    insta::assert_snapshot!(run.events().await.unwrap_err(), @"segment 1 of the journal of `wordcount/1` is damaged: its bytes are not those that were sealed; the events in it are lost, those before it can be read; `wrun resume wordcount/1` executes again whatever is not known to have succeeded");
+    insta::assert_snapshot!(run.events().await.unwrap_err(), @"segment 1 of the journal of `wordcount/1` is damaged: its bytes are not those that were sealed; the events in it are lost, those before it can be read; run the flow again for what is lost");
     // One segment in the place of another is damage too.
     fs::copy(segment(2), segment(1)).unwrap();
     assert!(matches!(
@@ -737,7 +737,7 @@ async fn damage_to_a_journal_is_found_and_named() {
     ));
     // A hole is an error, a missing end is a shorter journal.
     fs::remove_file(segment(1)).unwrap();
-    insta::assert_snapshot!(run.events().await.unwrap_err(), @"segment 1 of the journal of `wordcount/1` is missing though later ones are there; the events in it are lost, those before it can be read; restore `flows/wordcount/runs/1/journal/0000000001` from a copy, or `wrun resume wordcount/1`");
+    insta::assert_snapshot!(run.events().await.unwrap_err(), @"segment 1 of the journal of `wordcount/1` is missing though later ones are there; the events in it are lost, those before it can be read; restore `flows/wordcount/runs/1/journal/0000000001` from a copy, or run the flow again");
     assert!(matches!(
         run.writer().await,
         Err(JournalError::Missing { segment: 1, .. })

@@ -62,7 +62,7 @@ pub async fn store(
         }
         let value = match put.body {
             Body::Bytes(bytes) => whole(site, &put.name, put.media, bytes, &mut budget).await?,
-            Body::Written(writer) => written(host, &put.name, writer).await?,
+            Body::Written(writer) => written(site, host, &put.name, writer).await?,
             Body::Passed(source) => {
                 let value = host.value(source);
                 let value =
@@ -99,7 +99,9 @@ async fn whole(
     stored.map_err(|e| infrastructure(&format!("could not store artifact `{name}`"), &e))
 }
 
+/// What was written in pieces. CBOR is read back, because only its one form has one digest.
 async fn written(
+    site: &Site,
     host: &mut AttemptHost<'_>,
     name: &ArtifactName,
     writer: u32,
@@ -107,22 +109,33 @@ async fn written(
     let taken = host.take_writer(writer);
     let (media, blob) =
         taken.ok_or_else(|| broken(format!("`{name}` was written by no writer")))?;
-    if media.is_cbor() {
-        // Only whole values are brought into the one form, and only that form has one digest.
-        let message =
-            format!("artifact `{name}` was written in pieces, which CBOR values cannot be");
-        return Err(broken(message).with_hint("give the writer another media type"));
-    }
+    let what = || format!("could not store artifact `{name}`");
     let (digest, size) = blob
         .finish()
         .await
-        .map_err(|e| infrastructure(&format!("could not store artifact `{name}`"), &e))?;
-    Ok(Value {
+        .map_err(|e| infrastructure(&what(), &e))?;
+    let value = Value {
         digest,
         size,
         media,
         at: ValueAt::Blob,
-    })
+    };
+    if !value.media.is_cbor() {
+        return Ok(value);
+    }
+    let bytes = site.datastore.load(&value).await;
+    let bytes = bytes.map_err(|e| infrastructure(&what(), &e))?;
+    match cbor::normalise(&bytes) {
+        Ok(std::borrow::Cow::Borrowed(_)) => Ok(value),
+        Ok(std::borrow::Cow::Owned(normal)) => {
+            let stored = site
+                .datastore
+                .store_value(value.media, normal.into(), &mut 0)
+                .await;
+            stored.map_err(|e| infrastructure(&what(), &e))
+        }
+        Err(error) => Err(broken(format!("artifact `{name}` is not CBOR: {error}"))),
+    }
 }
 
 /// A small value that is passed on is copied into this record, so that a record stands alone.

@@ -1,5 +1,10 @@
 //! A module that describes itself by chance, as far as it can.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a guest does what its host must answer"
+)]
+
 #[rustfmt::skip]
 #[path = "../../../guest-sdk/src/bindings.rs"]
 #[allow(missing_docs, clippy::all, warnings)]
