@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 
 use super::{Executor, Update};
 use crate::model::failure::{Failure, FailureKind};
@@ -28,16 +28,42 @@ struct Shared {
     site: Arc<Site>,
     clock: Arc<dyn Clock>,
     updates: mpsc::UnboundedSender<Update>,
-    queue: Mutex<VecDeque<Assignment>>,
-    /// At least as many permits as assignments in the queue.
-    waiting: Semaphore,
+    queue: Mutex<Queue>,
+    /// One for each worker: something is in the queue, or nothing will be any more.
+    wake: Vec<Notify>,
     cancelled: AtomicBool,
     cancel: Notify,
 }
 
+/// What waits for a worker, and which workers wait.
+#[derive(Default)]
+struct Queue {
+    assignments: VecDeque<Assignment>,
+    /// The one that became idle last is woken first: its cell is there already.
+    idle: Vec<usize>,
+    closed: bool,
+}
+
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Assignment>> {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next assignment for `worker`; none when the executor is gone.
+    async fn next(&self, worker: usize) -> Option<Assignment> {
+        loop {
+            {
+                let mut queue = self.queue();
+                if queue.closed {
+                    return None;
+                }
+                if let Some(assignment) = queue.assignments.pop_front() {
+                    return Some(assignment);
+                }
+                queue.idle.push(worker);
+            }
+            self.wake[worker].notified().await;
+        }
     }
 }
 
@@ -60,12 +86,12 @@ impl LocalExecutor {
             clock,
             updates: sender,
             queue: Mutex::default(),
-            waiting: Semaphore::new(0),
+            wake: (0..workers).map(|_| Notify::new()).collect(),
             cancelled: AtomicBool::new(false),
             cancel: Notify::new(),
         });
-        for _ in 0..workers {
-            tokio::spawn(work(shared.clone()));
+        for worker in 0..workers {
+            tokio::spawn(work(worker, shared.clone()));
         }
         let room = workers * QUEUE;
         Self {
@@ -84,7 +110,8 @@ impl LocalExecutor {
 impl Drop for LocalExecutor {
     fn drop(&mut self) {
         // Workers that wait for an assignment end, and with them their cells.
-        self.shared.waiting.close();
+        self.shared.queue().closed = true;
+        self.shared.wake.iter().for_each(Notify::notify_one);
     }
 }
 
@@ -96,12 +123,17 @@ impl Executor for LocalExecutor {
 
     fn start(&mut self, assignment: Assignment) {
         self.room -= 1;
-        self.shared.queue().push_back(assignment);
-        self.shared.waiting.add_permits(1);
+        let mut queue = self.shared.queue();
+        queue.assignments.push_back(assignment);
+        let worker = queue.idle.pop();
+        drop(queue);
+        if let Some(worker) = worker {
+            self.shared.wake[worker].notify_one();
+        }
     }
 
     fn withdraw(&mut self) -> usize {
-        let withdrawn = std::mem::take(&mut *self.shared.queue()).len();
+        let withdrawn = std::mem::take(&mut self.shared.queue().assignments).len();
         self.room += withdrawn;
         withdrawn
     }
@@ -123,13 +155,9 @@ impl Executor for LocalExecutor {
 }
 
 /// Executes one assignment after the other until the executor is gone.
-async fn work(shared: Arc<Shared>) {
+async fn work(worker: usize, shared: Arc<Shared>) {
     let mut slot = Slot::default();
-    while let Ok(permit) = shared.waiting.acquire().await {
-        permit.forget();
-        let next = shared.queue().pop_front();
-        // What this permit was for may have been withdrawn.
-        let Some(assignment) = next else { continue };
+    while let Some(assignment) = shared.next(worker).await {
         let (task, attempt) = (assignment.task.clone(), assignment.attempt);
         let record = attempt_or_cancel(&mut slot, &assignment, &shared).await;
         let record = Box::new(record);
