@@ -25,19 +25,29 @@ pub struct Seen {
 pub mod bulk {
     use super::*;
 
+    /// Different pieces that are made before the first is written. Making them would otherwise take
+    /// longer than storing them, and the datastore packs each piece by itself.
+    const PIECES: u32 = 16;
+
     /// Writes it: lines of a log, or noise that nothing can compress.
     #[step(next = "read")]
     pub fn start(
         #[param(default = 256)] mib: u32,
         #[param(default = "text", choices = ["text", "random"])] kind: String,
     ) -> Result<Bulk> {
-        let mut writer = BlobWriter::new();
         let mut state = 7_u64;
-        let mut piece = Vec::with_capacity(1 << 20);
-        for _ in 0..mib {
-            piece.clear();
+        let mut pieces = Vec::new();
+        for _ in 0..PIECES.min(mib) {
+            let mut piece = Vec::with_capacity((1 << 20) + 128);
             fill(&mut piece, &mut state, kind == "text")?;
-            writer.write_all(&piece)?;
+            pieces.push(piece);
+        }
+        let mut writer = BlobWriter::new();
+        for i in 0..mib {
+            let piece = &mut pieces[(i % PIECES) as usize];
+            // No two are the same.
+            piece[..4].copy_from_slice(&i.to_le_bytes());
+            writer.write_all(piece)?;
         }
         Ok(Bulk {
             bulk: writer.finish(),
