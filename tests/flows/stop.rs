@@ -78,7 +78,7 @@ fn a_run_that_is_asked_to_stop_is_cancelled_and_complete() {
 }
 
 #[test]
-fn a_killed_driver_leaves_a_readable_run_and_no_cells() {
+fn a_killed_driver_leaves_a_readable_run() {
     let world = World::new();
     let mut child = start(&world, &["--n", "200000"]);
     begun(&world);
