@@ -67,7 +67,10 @@ impl Narrator {
                         .stopped("stopping: tasks that run are given time to end"),
                 ]
             }
-            Event::Started { .. } | Event::Progress { .. } | Event::RunEnded { .. } => Vec::new(),
+            Event::Started { .. }
+            | Event::Progress { .. }
+            | Event::Reused { .. }
+            | Event::RunEnded { .. } => Vec::new(),
         }
     }
 

@@ -91,6 +91,10 @@ fn is_news(counts: &StepCounts, told: u64) -> bool {
 }
 
 impl<W: Write + Send> Reporter for Plain<W> {
+    fn past(&mut self, event: &Event) {
+        self.progress.apply(event);
+    }
+
     fn event(&mut self, event: &Event) {
         self.progress.apply(event);
         for line in self.narrator.lines(event) {

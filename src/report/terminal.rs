@@ -105,6 +105,10 @@ impl Terminal {
 }
 
 impl Reporter for Terminal {
+    fn past(&mut self, event: &Event) {
+        self.progress.apply(event);
+    }
+
     fn event(&mut self, event: &Event) {
         self.progress.apply(event);
         let lines = self.narrator.lines(event);
