@@ -146,6 +146,9 @@ pub use value::{Bytes, Json, Text};
 /// A step returns such a struct; a join reads one of each branch, as `Inputs<ThatStruct>`. It need not
 /// be the one that the branches return: the fields that it has are read, by name, and nothing else.
 ///
+/// Inside a [`flow`] the struct has `Debug` too, so that a test can `unwrap_err` what a step returns; a
+/// `Debug` of your own takes its place.
+///
 /// ```
 /// use wrun_sdk::prelude::*;
 ///
