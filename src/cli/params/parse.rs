@@ -9,9 +9,9 @@ use ciborium::Value;
 use super::value::{self, Refusal};
 use super::{Files, GivenParam, GivenValue};
 use crate::cli::error::CliError;
-use crate::cli::suggest;
 use crate::model::definition::ParamKind;
 use crate::model::graph::{FlowGraph, Param};
+use crate::model::nearest::nearest;
 
 /// What is wrong with one parameter.
 struct Wrong {
@@ -128,7 +128,7 @@ fn stray(text: &str) -> Wrong {
 
 fn unknown(graph: &FlowGraph, name: &str) -> Wrong {
     let names = graph.parameters().iter().map(|param| param.name.as_str());
-    let near = suggest::nearest(&name.replace('-', "_"), names);
+    let near = nearest(&name.replace('-', "_"), names);
     Wrong {
         message: format!("flow `{}` has no parameter `{name}`", graph.name()),
         hint: near.map(|near| format!("did you mean `--{near}`?")),
