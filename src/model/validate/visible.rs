@@ -2,6 +2,7 @@
 //!
 //! One artifact at a time is followed through the flow, in the order of its steps: where it is
 //! surely written, where perhaps, by whom, and where the branches of a split may differ about it.
+//! Where the shape of the flow is not known, only what holds on every way is said.
 //! Loops are followed until nothing changes. What the scheduler does with values at a join, this
 //! does with what is known about them; the two must agree.
 
@@ -36,7 +37,7 @@ pub(super) fn check(
         );
         return sole;
     }
-    let mut position = vec![0; definition.steps.len()];
+    let mut position = vec![usize::MAX; definition.steps.len()];
     for (at, step) in shape.order.iter().enumerate() {
         position[step.index()] = at;
     }
@@ -50,10 +51,12 @@ pub(super) fn check(
         if let Some(parameter) = parameters.iter().find(|p| p.name.as_str() == *name) {
             flow.parameter(parameter, readers, findings);
         } else if let Some(writers) = uses.writers.get(name) {
-            let artifact = Artifact::follow(&flow, name, writers, readers);
-            artifact.reads(readers, findings);
-            artifact.merges(findings);
+            let (seen, unsure) = flow.sure(readers, writers);
+            let artifact = Artifact::follow(&flow, name, writers, &seen);
+            artifact.reads(&seen, findings);
+            artifact.merges(&seen, findings);
             artifact.sole(&mut sole);
+            flow.types(writers, &unsure, findings);
         } else {
             flow.unwritten(name, readers, parameters, findings);
         }
@@ -71,12 +74,14 @@ struct Uses<'a> {
     readers: BTreeMap<&'a str, Vec<Reader<'a>>>,
 }
 
+#[derive(Clone, Copy)]
 struct Reader<'a> {
     step: StepIx,
     how: How<'a>,
 }
 
 /// How a step reads an artifact.
+#[derive(Clone, Copy)]
 enum How<'a> {
     /// As one that it sees.
     Seen(&'a Read),
@@ -101,7 +106,9 @@ impl<'a> Uses<'a> {
             let seen = step.reads.iter().map(|r| (r.name.as_str(), How::Seen(r)));
             let inputs = step.inputs.iter().map(|r| (r.name.as_str(), How::Input(r)));
             let merged = step.merge.iter().map(|name| (name.as_str(), How::Merged));
-            for (name, how) in seen.chain(inputs).chain(merged) {
+            // What is not a name has been refused, and nothing can be written under it.
+            let named = seen.chain(inputs).chain(merged);
+            for (name, how) in named.filter(|(name, _)| ArtifactName::new(name).is_ok()) {
                 readers
                     .entry(name)
                     .or_insert_with(Vec::new)
@@ -180,10 +187,64 @@ impl Flow<'_> {
         }
     }
 
+    /// The readers about which everything is known, and the others.
+    ///
+    /// Where a writer stands must be known too: it may come before a reader.
+    fn sure<'b>(
+        &self,
+        readers: &[Reader<'b>],
+        writers: &[StepIx],
+    ) -> (Vec<Reader<'b>>, Vec<Reader<'b>>) {
+        let known = |step: StepIx| self.shape.known[step.index()];
+        let writers = writers.iter().all(|writer| known(*writer));
+        readers
+            .iter()
+            .partition(|reader| writers && known(reader.step))
+    }
+
+    /// Readers that agree with no writer about the type, wherever they stand.
+    fn types(&self, writers: &[StepIx], readers: &[Reader<'_>], findings: &mut Findings) {
+        for reader in readers {
+            let (How::Seen(read) | How::Input(read)) = reader.how else {
+                continue;
+            };
+            let type_of = |writer: &StepIx| {
+                let mut writes = self.step(*writer).writes.iter();
+                writes
+                    .find(|write| write.name == read.name)
+                    .map(|write| &write.ty)
+            };
+            let agrees = |writer| type_of(writer).is_none_or(|ty| same(ty, &read.ty));
+            if writers.iter().any(agrees) {
+                continue;
+            }
+            let fault = writers
+                .first()
+                .and_then(|writer| self.type_differs(read, *writer));
+            if let Some(fault) = fault {
+                findings.add(Site::step(self.step(reader.step)), fault);
+            }
+        }
+    }
+
+    fn type_differs(&self, read: &Read, writer: StepIx) -> Option<Fault> {
+        let mut writes = self.step(writer).writes.iter();
+        let write = writes.find(|write| write.name == read.name)?;
+        (!same(&write.ty, &read.ty)).then(|| Fault::TypeDiffers {
+            artifact: shown(&read.name),
+            ty: shown(&read.ty),
+            writer: format!("`{}` writes", self.name(writer)),
+            written: shown(&write.ty),
+        })
+    }
+
     /// Foreach elements are read inside a foreach, with the type of its list.
     fn items(&self, findings: &mut Findings) {
-        for (step, scopes) in self.steps.iter().zip(&self.shape.scopes) {
-            let Some(ty) = &step.item else { continue };
+        let steps = self.steps.iter().zip(&self.shape.scopes);
+        for ((step, scopes), known) in steps.zip(&self.shape.known) {
+            let Some(ty) = step.item.as_ref().filter(|_| *known) else {
+                continue;
+            };
             let innermost = scopes.iter().rev().find_map(|scope| match scope {
                 Scope::Foreach { at } => Some(*at),
                 _ => None,
@@ -307,6 +368,7 @@ impl<'a> Artifact<'a> {
             .map(|reader| position(&reader.step))
             .max()
             .unwrap_or(0);
+        let first = first.min(flow.shape.order.len());
         for step in &flow.shape.order[..first] {
             artifact.after[step.index()] = Some(Known::default());
         }
@@ -497,7 +559,10 @@ impl<'a> Artifact<'a> {
             }
             let writers = ways.iter().map(|(_, known)| known.writers);
             let writers = writers.fold(Writers::default(), Writers::union);
-            if let Some(fault) = self.type_differs(read, writers) {
+            let fault = writers
+                .iter()
+                .find_map(|writer| self.flow.type_differs(read, writer));
+            if let Some(fault) = fault {
                 findings.add(site(), fault);
             }
         }
@@ -601,30 +666,14 @@ impl<'a> Artifact<'a> {
         at
     }
 
-    fn type_differs(&self, read: &Read, writers: Writers) -> Option<Fault> {
-        let flow = self.flow;
-        let (writer, written) = writers.iter().find_map(|writer| {
-            let write = flow
-                .step(writer)
-                .writes
-                .iter()
-                .find(|write| write.name == self.name)?;
-            (!same(&write.ty, &read.ty)).then_some((writer, &write.ty))
-        })?;
-        Some(Fault::TypeDiffers {
-            artifact: shown(self.name),
-            ty: shown(&read.ty),
-            writer: format!("`{}` writes", flow.name(writer)),
-            written: shown(written),
-        })
-    }
-
     /// What a join merges, a branch writes.
-    fn merges(&self, findings: &mut Findings) {
+    fn merges(&self, readers: &[Reader<'_>], findings: &mut Findings) {
         let flow = self.flow;
         let shape = flow.shape;
-        let joins = flow.uses.readers[self.name].iter();
-        for reader in joins.filter(|reader| matches!(reader.how, How::Merged)) {
+        for reader in readers
+            .iter()
+            .filter(|reader| matches!(reader.how, How::Merged))
+        {
             let Some(opener) = shape.closes[reader.step.index()] else {
                 continue;
             };
