@@ -4,7 +4,9 @@
 
 use std::ffi::OsStr;
 
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::{
+    ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+};
 
 use super::context::Context;
 use super::store::Store;
@@ -38,6 +40,15 @@ pub fn flows() -> ArgValueCompleter {
 pub fn runs() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         offer(typed, |store, text| within(store, text, Depth::Run))
+    })
+}
+
+/// Completes the path of a flow's directory, or the name of a run.
+pub fn flows_at_or_runs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let mut all = PathCompleter::dir().complete(typed);
+        all.extend(offer(typed, |store, text| within(store, text, Depth::Run)));
+        all
     })
 }
 
