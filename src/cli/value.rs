@@ -28,6 +28,7 @@ pub fn extension(media: &MediaType) -> &'static str {
         "image/jpeg" => "jpg",
         "application/json" => "json",
         "application/pdf" => "pdf",
+        MediaType::TAR => "tar",
         MediaType::CBOR => "cbor",
         "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => "arrow",
         other if other.starts_with("text/") => "txt",

@@ -6,9 +6,11 @@
 //!
 //! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
 
+mod archive;
 pub mod clock;
 pub mod drive;
 pub mod journal;
+mod parameters;
 pub mod prepare;
 pub mod start;
 pub mod tally;

@@ -193,6 +193,7 @@ fn parameters(graph: &FlowGraph, raw: &[OsString]) -> Result<Vec<(ArtifactName, 
             let value = match given.value {
                 GivenValue::Cbor(bytes) => Given::Cbor(bytes.into()),
                 GivenValue::File(path) => Given::File(path, MediaType::new(MediaType::BYTES)),
+                GivenValue::Files(files) => Given::Files(files),
             };
             (given.name, value)
         })

@@ -9,6 +9,9 @@ use crate::cli::suggest;
 use crate::model::definition::ParamKind;
 use crate::model::graph::Param;
 
+/// Advice for whoever gives a directory where a file is expected.
+pub(super) const DIRECTORY: &str = "a parameter of the type `Files` takes a directory";
+
 /// Why a text is not a value of the parameter: what was expected instead, and advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -36,7 +39,7 @@ pub(super) fn convert(param: &Param, text: &str, files: &dyn Files) -> Result<Va
         ParamKind::Text => Ok(Value::Text(text.to_owned())),
         ParamKind::Json => json(text, files),
         ParamKind::TextFile => text_file(text, files),
-        ParamKind::Blob => Err(Refusal::new("one file, and not a value")),
+        ParamKind::Blob => Err(Refusal::new("a file, and not a value")),
     }
 }
 
@@ -150,9 +153,10 @@ fn text_file(path: &str, files: &dyn Files) -> Result<Value, Refusal> {
 }
 
 fn text_of(path: &str, files: &dyn Files) -> Result<String, Refusal> {
-    let bytes = files
-        .read(Path::new(path))
-        .map_err(|error| Refusal::new(format!("the path of a text file ({error})")))?;
+    let bytes = files.read(Path::new(path)).map_err(|error| Refusal {
+        expected: format!("the path of a text file ({error})"),
+        hint: (error.kind() == std::io::ErrorKind::IsADirectory).then(|| DIRECTORY.to_owned()),
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Refusal::new(format!(
