@@ -35,6 +35,8 @@ impl MediaType {
     pub const CBOR: &'static str = "application/cbor";
     /// Bytes of no known kind.
     pub const BYTES: &'static str = "application/octet-stream";
+    /// A text.
+    pub const TEXT: &'static str = "text/plain";
     /// An archive of files.
     pub const TAR: &'static str = "application/x-tar";
 

@@ -11,6 +11,7 @@ use super::archive;
 use super::start::{Given, StartError};
 use crate::datastore::Datastore;
 use crate::datastore::blob::BlobWriter;
+use crate::datastore::object::StoreError;
 use crate::model::artifact::{Artifact, INLINE_RECORD, MediaType, Value, ValueAt};
 use crate::model::name::ArtifactName;
 
@@ -27,13 +28,13 @@ pub(super) async fn store(
     for (name, given) in given {
         let value = match given {
             Given::Cbor(bytes) => {
-                let stored = datastore
-                    .store_value(MediaType::cbor(), bytes, &mut budget)
-                    .await;
-                stored.map_err(|source| StartError::Parameter {
-                    name: name.clone(),
-                    source,
-                })?
+                let stored = datastore.store_value(MediaType::cbor(), bytes, &mut budget);
+                stored.await.map_err(|source| unstored(&name, source))?
+            }
+            Given::Text(text) => {
+                let media = MediaType::new(MediaType::TEXT);
+                let stored = datastore.store_value(media, text, &mut budget);
+                stored.await.map_err(|source| unstored(&name, source))?
             }
             Given::File(path, media) => {
                 let mut storing = Storing::begin(datastore, &name);
@@ -47,6 +48,13 @@ pub(super) async fn store(
     }
     artifacts.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(artifacts)
+}
+
+fn unstored(name: &ArtifactName, source: StoreError) -> StartError {
+    StartError::Parameter {
+        name: name.clone(),
+        source,
+    }
 }
 
 async fn store_archive(
@@ -105,18 +113,12 @@ impl<'a> Storing<'a> {
 
     async fn write(&mut self, piece: Bytes) -> Result<(), StartError> {
         let written = self.writer.write(piece).await;
-        written.map_err(|source| StartError::Parameter {
-            name: self.name.clone(),
-            source,
-        })
+        written.map_err(|source| unstored(self.name, source))
     }
 
     async fn end(self, media: MediaType) -> Result<Value, StartError> {
         let finished = self.writer.finish().await;
-        let (digest, size) = finished.map_err(|source| StartError::Parameter {
-            name: self.name.clone(),
-            source,
-        })?;
+        let (digest, size) = finished.map_err(|source| unstored(self.name, source))?;
         Ok(Value {
             digest,
             size,

@@ -78,6 +78,8 @@ pub enum StartError {
 pub enum Given {
     /// CBOR in its deterministic form.
     Cbor(Bytes),
+    /// A whole text, kept as it is.
+    Text(Bytes),
     /// A file whose bytes are the value.
     File(PathBuf, MediaType),
     /// Files that become one tar archive, by their names in it.

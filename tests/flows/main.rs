@@ -24,6 +24,7 @@ fn modules() -> &'static Path {
             "flaky",
             "grid-search",
             "monte-carlo",
+            "penguins",
             "wordcount",
         ];
         let status = Command::new(env!("CARGO"))

@@ -170,3 +170,21 @@ fn the_graph_of_a_run_says_what_became_of_each_step() {
         .wrun(&["graph", "flaky/7"])
         .fails(4, &["run `flaky/7` does not exist"]);
 }
+
+#[test]
+fn a_text_file_given_as_a_parameter_is_its_text() {
+    let world = World::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = root.join("examples/penguins/data/penguins.csv");
+    world.run("penguins", &[]).good();
+    world
+        .run("penguins", &["--data", table.to_str().unwrap()])
+        .good();
+    let counts = |run: u32| world.json(&["get", &format!("penguins/{run}/describe/summaries")]);
+    assert_eq!(counts(1)["value"], counts(2)["value"]);
+    let given = world.wrun(&["get", "penguins/2/data"]).good();
+    assert_eq!(
+        given.stdout.trim_end(),
+        std::fs::read_to_string(&table).unwrap().trim_end()
+    );
+}

@@ -192,6 +192,7 @@ fn parameters(graph: &FlowGraph, raw: &[OsString]) -> Result<Vec<(ArtifactName, 
         .map(|given| {
             let value = match given.value {
                 GivenValue::Cbor(bytes) => Given::Cbor(bytes.into()),
+                GivenValue::Text(text) => Given::Text(text.into()),
                 GivenValue::File(path) => Given::File(path, MediaType::new(MediaType::BYTES)),
                 GivenValue::Files(files) => Given::Files(files),
             };

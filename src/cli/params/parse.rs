@@ -187,6 +187,11 @@ fn convert(
         };
         return value.map(Some);
     }
+    if param.kind == ParamKind::TextFile && !param.many {
+        let contents = value::text_of(first, files);
+        let contents = contents.map_err(|refusal| vec![refused(param, first, refusal)]);
+        return contents.map(|text| Some(GivenValue::Text(text)));
+    }
     let mut values = Vec::new();
     let mut wrong = Vec::new();
     for text in texts {
