@@ -208,7 +208,10 @@ fn convert(
     } else {
         values.remove(0)
     };
-    Ok(Some(GivenValue::Cbor(value::encode(&value))))
+    match value::encode(&value) {
+        Ok(bytes) => Ok(Some(GivenValue::Cbor(bytes))),
+        Err(refusal) => Err(vec![refused(param, first, refusal)]),
+    }
 }
 
 /// Whether no value is one: of a parameter that takes any number of values. Files must be given.
@@ -217,7 +220,7 @@ fn may_be_empty(param: &Param) -> bool {
 }
 
 fn none_of(param: &Param) -> Option<GivenValue> {
-    may_be_empty(param).then(|| GivenValue::Cbor(value::encode(&Value::Array(Vec::new()))))
+    may_be_empty(param).then(|| GivenValue::Cbor(value::empty_list()))
 }
 
 fn file(param: &Param, text: &str, files: &dyn Files) -> Result<GivenValue, Wrong> {

@@ -319,6 +319,18 @@ fn json_that_is_not_says_where() {
 }
 
 #[test]
+fn json_that_is_too_deep_to_be_kept_is_refused() {
+    let deep = "[".repeat(100) + &"]".repeat(100);
+    let said = refused(&one(ParamKind::Json, 0), &["--it", &deep]);
+    assert!(
+        said.contains(
+            "expected a value that can be kept (the value at byte 65 lies more than 64 levels deep)"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
 fn help_lists_the_parameters_of_the_flow() {
     let mut color = parameter("color", ParamKind::Text, 0);
     color.choices = vec!["red".into(), "green".into()];

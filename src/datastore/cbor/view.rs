@@ -157,11 +157,7 @@ fn pretty(input: &mut Input<'_>, out: &mut String, indent: usize) -> Result<(), 
         return flat(input, out);
     }
     *input = ahead;
-    let (open, close) = if head.major == 4 {
-        ('[', ']')
-    } else {
-        ('{', '}')
-    };
+    let (open, close) = brackets(head);
     out.push(open);
     let mut left = head.argument;
     while more(input, head, &mut left) {
@@ -177,6 +173,15 @@ fn pretty(input: &mut Input<'_>, out: &mut String, indent: usize) -> Result<(), 
     }
     let _ = write!(out, "\n{:1$}{close}", "", indent);
     Ok(())
+}
+
+/// What is around a list or a map.
+fn brackets(head: Head) -> (char, char) {
+    if head.major == 4 {
+        ('[', ']')
+    } else {
+        ('{', '}')
+    }
 }
 
 /// Whether the next item fits on the rest of a line.
@@ -224,11 +229,7 @@ fn flat(input: &mut Input<'_>, out: &mut String) -> Result<(), CborError> {
 }
 
 fn flat_container(input: &mut Input<'_>, head: Head, out: &mut String) -> Result<(), CborError> {
-    let (open, close) = if head.major == 4 {
-        ('[', ']')
-    } else {
-        ('{', '}')
-    };
+    let (open, close) = brackets(head);
     out.push(open);
     let mut left = head.argument;
     while more(input, head, &mut left) {
