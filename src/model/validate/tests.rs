@@ -756,3 +756,107 @@ fn a_flow_of_ten_thousand_steps_and_artifacts_is_checked() {
         MAX_STEPS
     );
 }
+
+mod any_definition {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::definition::{Case, Edge, Write};
+
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![
+            12 => prop::sample::select(vec!["a", "b", "c", "d", "e", "f", "g"]),
+            1 => prop::sample::select(vec!["nowhere", "aa", "Not a name"]),
+        ]
+        .prop_map(str::to_owned)
+    }
+
+    fn edge() -> impl Strategy<Value = Edge> {
+        let cases = prop::collection::vec(name(), 0..4).prop_map(|steps| {
+            let case = |(next, i): (String, usize)| Case {
+                name: format!("case{i}"),
+                next,
+            };
+            steps.into_iter().zip(0..).map(case).collect()
+        });
+        let max_turns = prop::option::of(0..3_u32);
+        prop_oneof![
+            2 => Just(Edge::End),
+            6 => name().prop_map(Edge::Next),
+            3 => prop::collection::vec(name(), 0..4).prop_map(Edge::Split),
+            3 => name().prop_map(|next| Edge::Foreach { artifact: "x".into(), next }),
+            3 => (cases, max_turns).prop_map(|(cases, max_turns)| Edge::Switch {
+                artifact: "x".into(),
+                cases,
+                max_turns,
+            }),
+        ]
+    }
+
+    fn reads() -> impl Strategy<Value = Vec<Read>> {
+        let read = |(name, ty, optional): (&str, &str, bool)| Read {
+            name: name.into(),
+            ty: ty.into(),
+            optional,
+        };
+        let (names, types) = (vec!["x", "y", "z", "1"], vec!["T", "U"]);
+        let one = (
+            prop::sample::select(names),
+            prop::sample::select(types),
+            any::<bool>(),
+        );
+        prop::collection::vec(one.prop_map(read), 0..3)
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let options = (
+            any::<bool>(),
+            prop::option::weighted(0.2, Just("T".to_owned())),
+        );
+        (name(), edge(), reads(), reads(), reads(), options).prop_map(
+            |(name, edge, reads, inputs, writes, (join, item))| Step {
+                name,
+                edge,
+                reads,
+                merge: inputs
+                    .iter()
+                    .skip(1)
+                    .map(|read| read.name.clone())
+                    .collect(),
+                catch: writes.get(2).map(|write| write.name.clone()),
+                inputs,
+                writes: writes
+                    .into_iter()
+                    .map(|Read { name, ty, .. }| Write { name, ty })
+                    .collect(),
+                join,
+                item,
+                ..Step::default()
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        /// Also one whose shape makes no sense at all, and then something is said.
+        #[test]
+        fn is_taken_or_refused(steps in prop::collection::vec(step(), 0..9)) {
+            let definition = Definition { name: "any".into(), steps, ..Definition::default() };
+            if let Err(problems) = FlowGraph::new(&definition) {
+                prop_assert!(problems.count() > 0);
+            }
+        }
+
+        /// A fault in one step changes nothing of what is never written.
+        #[test]
+        fn never_written_is_always_said(mut steps in prop::collection::vec(step(), 1..9)) {
+            let read = Read { name: "never".into(), ty: "T".into(), optional: true };
+            steps.last_mut().unwrap().reads.push(read);
+            let definition = Definition { name: "any".into(), steps, ..Definition::default() };
+            let problems = FlowGraph::new(&definition).unwrap_err();
+            let said = problems.iter().filter(|it| it.code() == "read-unwritten");
+            prop_assert!(said.map(ToString::to_string).any(|it| it.contains("`never`")));
+        }
+    }
+}
