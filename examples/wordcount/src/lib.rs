@@ -39,7 +39,7 @@ mod wordcount {
     /// Cuts the text into shards, between words.
     #[step(foreach = "shards", next = "count")]
     fn start(
-        /// The text: a file of any size, or a directory of such files
+        /// The text: files of any size
         #[param]
         text: Files,
         /// Into how many shards to cut it, and one more for each file after the first
