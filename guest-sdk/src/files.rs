@@ -226,6 +226,22 @@ mod tests {
     }
 
     #[test]
+    fn a_long_name_and_a_large_size_stand_in_a_record_before() {
+        let name = "ä".repeat(60);
+        let record = format!("29 comment=what nobody reads\n130 path={name}\n13 size=2222\n");
+        let mut archive = header("pax", record.len()).to_vec();
+        archive[156] = b'x';
+        archive.extend(record.as_bytes());
+        archive.resize(archive.len().next_multiple_of(BLOCK), 0);
+        archive.extend(header("short", 0));
+        archive.resize(archive.len() + 5 * BLOCK, b'y');
+        archive.extend(header("next", 0));
+        let list = Files(Blob::from_bytes(archive)).list().unwrap();
+        let seen: Vec<_> = list.iter().map(|file| (file.name(), file.len())).collect();
+        assert_eq!(seen, [(name.as_str(), 2222), ("next", 0)]);
+    }
+
+    #[test]
     fn no_files_are_an_empty_list() {
         let none: [(&str, &str); 0] = [];
         assert_eq!(Files::of(none).list().unwrap(), []);

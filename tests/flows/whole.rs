@@ -90,9 +90,14 @@ fn a_large_artifact_goes_through_in_pieces() {
 fn a_directory_given_as_a_parameter_becomes_an_artifact() {
     let world = World::new();
     let corpus = world.path().join("corpus");
-    std::fs::create_dir_all(corpus.join("deep")).unwrap();
+    let deep = "deep".repeat(40);
+    std::fs::create_dir_all(corpus.join(&deep)).unwrap();
     std::fs::write(corpus.join("b.txt"), "two three\n").unwrap();
-    std::fs::write(corpus.join("deep/a.txt"), "one two\n".repeat(100_000)).unwrap();
+    std::fs::write(
+        corpus.join(&deep).join("a.txt"),
+        "one two\n".repeat(100_000),
+    )
+    .unwrap();
     std::fs::write(corpus.join("empty.txt"), "").unwrap();
     std::fs::write(corpus.join(".hidden"), "never").unwrap();
     let run = |paths: &[&str]| {
@@ -127,7 +132,7 @@ fn a_directory_given_as_a_parameter_becomes_an_artifact() {
         .current_dir(world.path())
         .output();
     let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
-    assert_eq!(listed, "b.txt\ndeep/a.txt\nempty.txt\n");
+    assert_eq!(listed, format!("b.txt\n{deep}/a.txt\nempty.txt\n"));
 }
 
 #[test]
