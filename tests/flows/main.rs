@@ -24,6 +24,8 @@ fn modules() -> &'static Path {
             "flaky",
             "grid-search",
             "monte-carlo",
+            "penguins",
+            "wordcount",
         ];
         let status = Command::new(env!("CARGO"))
             .args(["build", "--release", "--quiet", "--target", "wasm32-wasip2"])

@@ -82,6 +82,11 @@ fn a_killed_driver_leaves_a_readable_run() {
     let world = World::new();
     let mut child = start(&world, &["--n", "200000"]);
     begun(&world);
+    // The journal is there before what is written to it.
+    let has_steps = |shown: Json| shown["steps"].as_array().is_some_and(|all| !all.is_empty());
+    while !has_steps(world.json(&["show", "fan/1"])) {
+        assert!(child.try_wait().unwrap().is_none(), "the run has ended");
+    }
     signal(&child, "-KILL");
     child.wait().unwrap();
     let show = world.json(&["show", "fan/1"]);
