@@ -33,6 +33,8 @@ impl<'de> Deserialize<'de> for MediaType {
 impl MediaType {
     /// Values that everyone can look into: CBOR in the deterministic form of RFC 8949.
     pub const CBOR: &'static str = "application/cbor";
+    /// A whole text, as it is.
+    pub const TEXT: &'static str = "text/plain";
     /// Bytes of no known kind.
     pub const BYTES: &'static str = "application/octet-stream";
 

@@ -83,6 +83,8 @@ pub enum StartError {
 pub enum Given {
     /// CBOR in its deterministic form.
     Cbor(Bytes),
+    /// A text, which steps get as it is.
+    Text(Bytes),
     /// A file whose bytes are the value.
     File(PathBuf, MediaType),
     /// A value of another run, which is in the datastore or has its bytes with it.
@@ -287,13 +289,11 @@ async fn store_parameters(
     for (name, given) in given {
         let value = match given {
             Given::Cbor(bytes) => {
-                let stored = datastore
-                    .store_value(MediaType::cbor(), bytes, &mut budget)
-                    .await;
-                stored.map_err(|source| StartError::Parameter {
-                    name: name.clone(),
-                    source,
-                })?
+                store_small(datastore, &name, (MediaType::cbor(), bytes), &mut budget).await?
+            }
+            Given::Text(bytes) => {
+                let media = MediaType::new(MediaType::TEXT);
+                store_small(datastore, &name, (media, bytes), &mut budget).await?
             }
             Given::File(path, media) => store_file(datastore, &name, &path, media).await?,
             Given::Kept(value) => value,
@@ -302,6 +302,20 @@ async fn store_parameters(
     }
     artifacts.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(artifacts)
+}
+
+/// Stores a value whose bytes are at hand.
+async fn store_small(
+    datastore: &Datastore,
+    name: &ArtifactName,
+    (media, bytes): (MediaType, Bytes),
+    budget: &mut usize,
+) -> Result<Value, StartError> {
+    let stored = datastore.store_value(media, bytes, budget).await;
+    stored.map_err(|source| StartError::Parameter {
+        name: name.clone(),
+        source,
+    })
 }
 
 /// Stores a file as a blob, in pieces.

@@ -106,6 +106,7 @@ fn parameters(graph: &FlowGraph, raw: &[OsString]) -> Result<Vec<(ArtifactName, 
 pub(super) fn given(parsed: Vec<GivenParam>) -> Vec<(ArtifactName, Given)> {
     let value = |value| match value {
         GivenValue::Cbor(bytes) => Given::Cbor(bytes.into()),
+        GivenValue::Text(text) => Given::Text(text.into()),
         GivenValue::File(path) => Given::File(path, MediaType::new(MediaType::BYTES)),
     };
     let given = parsed.into_iter();

@@ -210,6 +210,12 @@ fn convert(
     if param.kind == ParamKind::Blob && !param.many {
         return file(param, first, files).map(Some).map_err(|it| vec![it]);
     }
+    if param.kind == ParamKind::TextFile && !param.many {
+        return match value::text_of(first, files) {
+            Ok(text) => Ok(Some(GivenValue::Text(text))),
+            Err(refusal) => Err(vec![refused(param, first, refusal)]),
+        };
+    }
     let mut values = Vec::new();
     let mut wrong = Vec::new();
     for text in texts {

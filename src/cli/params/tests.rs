@@ -81,6 +81,7 @@ fn given(graph: &FlowGraph, arguments: &[&str]) -> Result<String, CliError> {
     let values = parse(graph, &words(arguments), &files())?;
     Ok(match &values[0].value {
         GivenValue::Cbor(bytes) => hex(bytes),
+        GivenValue::Text(text) => format!("text {text}"),
         GivenValue::File(path) => format!("file {}", path.display()),
     })
 }
@@ -115,7 +116,7 @@ fn numbers_and_texts_become_deterministic_cbor() {
             "a2616182f93c00f662626201",
         ),
         (Json, 0, "@some.json", "a2616182f5f662626201"),
-        (TextFile, 0, "notes.txt", "696772c3b6c39f65720a"),
+        (TextFile, 0, "notes.txt", "text größer\n"),
         (Blob, 0, "blob.bin", "file blob.bin"),
     ];
     for (kind, bits, text, cbor) in table {
