@@ -39,6 +39,13 @@ pub trait FromArtifact: Sized {
     /// Reads it; none when it was never written.
     #[doc(hidden)]
     fn read(from: &From<'_>, name: &str) -> Result<Option<Self>>;
+
+    /// Reads it where it may be missing; none also when it is `null`, the value of a parameter that
+    /// was left out.
+    #[doc(hidden)]
+    fn read_optional(from: &From<'_>, name: &str) -> Result<Option<Self>> {
+        Self::read(from, name)
+    }
 }
 
 /// Where artifacts are read from.
@@ -86,7 +93,11 @@ impl From<'_> {
 
     /// An artifact that may be missing.
     pub fn optional<T: FromArtifact>(&self, name: &str) -> Result<Option<T>> {
-        T::read(self, name)
+        T::read_optional(self, name)
+    }
+
+    fn decoded<T: DeserializeOwned>(&self, name: &str, bytes: &[u8]) -> Result<T> {
+        cbor::decode(bytes).map_err(|why| self.refused::<T>(name, why))
     }
 
     fn refused<T>(&self, name: &str, why: String) -> Error {
@@ -115,12 +126,15 @@ impl<T: DeserializeOwned> FromArtifact for T {
         let Some(bytes) = from.get(name) else {
             return Ok(None);
         };
-        match cbor::decode(&bytes) {
-            Ok(value) => Ok(Some(value)),
-            // A parameter that may be left out and was has the value `null`.
+        match from.decoded(name, &bytes) {
             Err(_) if cbor::is_null(&bytes) => Ok(None),
-            Err(why) => Err(from.refused::<Self>(name, why)),
+            value => value.map(Some),
         }
+    }
+
+    fn read_optional(from: &From<'_>, name: &str) -> Result<Option<Self>> {
+        let bytes = from.get(name).filter(|bytes| !cbor::is_null(bytes));
+        bytes.map(|bytes| from.decoded(name, &bytes)).transpose()
     }
 }
 

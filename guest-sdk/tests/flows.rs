@@ -423,10 +423,15 @@ mod left_out {
         #[param] table: Option<Blob>,
         #[param] words: Option<Text>,
         #[param] limit: Option<u32>,
+        #[param] any: Option<Json>,
     ) -> Seen {
         let words = words.map(Text::into_string);
         Seen {
-            seen: (table.map(|table| table.len()), words, limit.is_some()),
+            seen: (
+                table.map(|table| table.len()),
+                words,
+                limit.is_some() || any.is_some(),
+            ),
         }
     }
 }
@@ -448,6 +453,7 @@ fn a_parameter_that_was_left_out_is_none() {
         ("table", cbor(())),
         ("words", cbor(())),
         ("limit", cbor(())),
+        ("any", cbor(())),
     ];
     assert_eq!(seen(stores(nulls)), (None, None, false));
     let given = [

@@ -44,7 +44,7 @@ mod typed {
         let line = format!(
             "{yes} {tiny} {deep} {wide} {wide_deep} {half} {quarter} {text} {colour} {numbers:?} \
              {words:?} {:?} {limit:?}",
-            any.filter(|any| !any.is_null()).map(|any| any.to_string())
+            any.map(|any| any.to_string())
         );
         let mut length = None;
         if let Some(mut file) = file {
