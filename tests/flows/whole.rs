@@ -14,12 +14,11 @@ fn five_steps_hand_their_count_on() {
 fn results_depend_on_neither_workers_nor_surroundings() {
     let world = World::new();
     world.run("monte_carlo", &["--max-workers", "1"]).good();
-    let module = modules().join("monte_carlo.wasm");
     let other = world
         .command(&[
             "run",
             "--module",
-            module.to_str().unwrap(),
+            &module("monte_carlo"),
             "--max-workers",
             "4",
         ])
@@ -39,9 +38,9 @@ fn results_depend_on_neither_workers_nor_surroundings() {
 }
 
 #[test]
-fn nested_foreaches_and_a_switch_come_to_an_end() {
+fn the_largest_example_comes_to_an_end() {
     let world = World::new();
-    world.run("grid_search", &[]).good();
+    world.run("grid_search", &["--quiet"]).good();
     assert_eq!(
         world.json(&["show", "grid-search/1"])["status"],
         "succeeded"
@@ -62,19 +61,12 @@ fn retries_catches_and_timeouts_let_the_flow_go_on() {
 #[test]
 fn a_foreach_over_many_elements_adds_up() {
     let world = World::new();
-    let n = 100_000_u64;
+    let n = 20_000_u64;
     world
         .run("bench_fan", &["--quiet", "--n", &n.to_string()])
         .good();
     let sum = (0..n).map(|i| i * i).sum::<u64>();
     assert_eq!(world.json(&["get", "fan/1/sum/sum"])["value"], sum);
-}
-
-#[test]
-fn a_foreach_over_nothing_goes_to_its_join() {
-    let world = World::new();
-    world.run("bench_fan", &["--n", "0"]).good();
-    assert_eq!(world.json(&["get", "fan/1/sum/sum"])["value"], 0);
 }
 
 #[test]
