@@ -1,5 +1,6 @@
 //! Runs that are stopped, gently and not, and processes that are killed under them.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -123,6 +124,22 @@ fn a_killed_driver_leaves_a_readable_run_and_no_process() {
     // The next run is not disturbed.
     world.run("foreach", &[]).good();
     assert_eq!(world.value("foreach/2/sum/sum"), 5);
+}
+
+#[test]
+fn what_was_shown_as_done_outlives_a_killed_driver() {
+    let world = World::new();
+    let mut running = Running::start(&world, "bench_fan", &["--n", "200000"]);
+    running.until("finished", "square/500");
+    running.signal(Signal::KILL);
+    let (events, code) = running.end();
+    assert_eq!(code, None);
+    let kept: BTreeSet<_> = world.tasks("fan/1/square").into_iter().collect();
+    assert!(kept.contains("square/500"));
+    for event in events.iter().filter(|it| it["event"] == "finished") {
+        let task = event["task"].as_str().unwrap();
+        assert!(kept.contains(task), "{task} was shown as done and is lost");
+    }
 }
 
 #[test]
