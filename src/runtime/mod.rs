@@ -4,6 +4,11 @@
 //! allots the run and writes its header, [`drive`] is the loop: events come from the executor, the
 //! scheduler says what follows, the journal keeps what happened, listeners see it.
 //!
+//! Runs that were: [`past`] opens one from the datastore alone, [`fold`] reads its journal again and
+//! gives for every attempt the assignment that led to it. On these two stand [`replay`], [`attach`],
+//! [`spin`] and [`why`]. [`resume`] and [`memo`] answer before the executor does: [`drive`] asks
+//! whatever is [`drive::Known`] about each assignment first.
+//!
 //! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
 
 mod archive;
