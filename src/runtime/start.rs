@@ -78,8 +78,8 @@ pub enum StartError {
 /// The value of a parameter, as it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// CBOR in its deterministic form.
-    Cbor(Bytes),
+    /// The bytes themselves; CBOR is in its deterministic form.
+    Value(MediaType, Bytes),
     /// A file whose bytes are the value.
     File(PathBuf, MediaType),
 }
@@ -215,10 +215,8 @@ async fn store_parameters(
     let mut artifacts = Vec::with_capacity(given.len());
     for (name, given) in given {
         let value = match given {
-            Given::Cbor(bytes) => {
-                let stored = datastore
-                    .store_value(MediaType::cbor(), bytes, &mut budget)
-                    .await;
+            Given::Value(media, bytes) => {
+                let stored = datastore.store_value(media, bytes, &mut budget).await;
                 stored.map_err(|source| StartError::Parameter {
                     name: name.clone(),
                     source,

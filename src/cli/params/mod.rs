@@ -34,6 +34,8 @@ pub struct GivenParam {
 pub enum GivenValue {
     /// A value, in deterministic CBOR.
     Cbor(Vec<u8>),
+    /// The contents of a text file, which are kept as they are.
+    Text(String),
     /// A file that becomes a blob. It is there and can be read; the path is absolute or starts in
     /// the working directory.
     File(PathBuf),

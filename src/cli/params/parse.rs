@@ -182,6 +182,11 @@ fn convert(
     if param.kind == ParamKind::Blob && !param.many {
         return file(param, first, files).map(Some).map_err(|it| vec![it]);
     }
+    if param.kind == ParamKind::TextFile && !param.many {
+        let text = value::text_of(first, files);
+        let text = text.map_err(|refusal| vec![refused(param, first, refusal)])?;
+        return Ok(Some(GivenValue::Text(text)));
+    }
     let mut values = Vec::new();
     let mut wrong = Vec::new();
     for text in texts {

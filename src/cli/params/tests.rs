@@ -81,6 +81,7 @@ fn given(graph: &FlowGraph, arguments: &[&str]) -> Result<String, CliError> {
     let values = parse(graph, &words(arguments), &files())?;
     Ok(match &values[0].value {
         GivenValue::Cbor(bytes) => hex(bytes),
+        GivenValue::Text(text) => format!("text {text:?}"),
         GivenValue::File(path) => format!("file {}", path.display()),
     })
 }
@@ -115,7 +116,7 @@ fn numbers_and_texts_become_deterministic_cbor() {
             "a2616182f93c00f662626201",
         ),
         (Json, 0, "@some.json", "a2616182f5f662626201"),
-        (TextFile, 0, "notes.txt", "696772c3b6c39f65720a"),
+        (TextFile, 0, "notes.txt", r#"text "größer\n""#),
         (Blob, 0, "blob.bin", "file blob.bin"),
     ];
     for (kind, bits, text, cbor) in table {
@@ -271,24 +272,20 @@ fn help_lists_the_parameters_of_the_flow() {
         .about("Run a flow")
         .arg(clap::Arg::new("path").help("The flow"));
     insta::assert_snapshot!(help(&graph, own, false), @r"
-    Run a flow
-
     Usage: run [path]
-
-    Arguments:
-      [path]
-              The flow
-
-    Options:
-      -h, --help
-              Print help
 
     Parameters of flow made:
           --color <TEXT>     What color is for. More of it. [one of: red, green] [default: red]
           --parts <NATURAL>  What parts is for. More of it. [default: 8]
           --corpus <FILE>    What corpus is for. More of it. [required]
           --seeds <INTEGER>  What seeds is for. More of it. [may be given many times]
-          --dry [<BOOL>]     What dry is for. More of it. [default: null]
+          --dry [<BOOL>]     What dry is for. More of it. [optional]
+
+    Arguments:
+      [path]  The flow
+
+    Options:
+      -h, --help  Print help
     ");
 }
 

@@ -35,7 +35,7 @@ pub(super) fn convert(param: &Param, text: &str, files: &dyn Files) -> Result<Va
         ParamKind::Float => float(text, param.bits),
         ParamKind::Text => Ok(Value::Text(text.to_owned())),
         ParamKind::Json => json(text, files),
-        ParamKind::TextFile => text_file(text, files),
+        ParamKind::TextFile => text_of(text, files).map(Value::Text),
         ParamKind::Blob => Err(Refusal::new("one file, and not a value")),
     }
 }
@@ -145,11 +145,8 @@ fn from_json(json: serde_json::Value) -> Value {
     }
 }
 
-fn text_file(path: &str, files: &dyn Files) -> Result<Value, Refusal> {
-    text_of(path, files).map(Value::Text)
-}
-
-fn text_of(path: &str, files: &dyn Files) -> Result<String, Refusal> {
+/// The contents of a text file.
+pub(super) fn text_of(path: &str, files: &dyn Files) -> Result<String, Refusal> {
     let bytes = files
         .read(Path::new(path))
         .map_err(|error| Refusal::new(format!("the path of a text file ({error})")))?;
