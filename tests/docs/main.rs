@@ -1,5 +1,5 @@
-//! The documentation: every block of code in it builds or runs, and every transcript is what
-//! the program says.
+//! The documentation: every block of code in it builds or runs, every transcript is what the
+//! program says, and the reference of the command line is what the program accepts.
 //!
 //! A line of Markdown before a block says what is done with it:
 //!
@@ -12,11 +12,15 @@
 //! - `<!-- do: COMMAND -->`, before one of these: runs first, unseen by the reader.
 //!
 //! A block that holds Rust or a command of `wrun` must have such a line.
+//!
+//! `UPDATE=1 cargo test --test docs` writes `docs/cli.md` anew.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
 mod compile;
 mod page;
+mod reference;
+mod shapes;
 mod transcript;
 mod world;
 
@@ -125,4 +129,18 @@ fn the_flows_in_the_documentation_build_and_run() {
         .collect();
     assert!(blocks.len() > 8, "only {} blocks", blocks.len());
     compile::check(&blocks);
+}
+
+#[test]
+fn the_reference_of_the_command_line_is_what_the_program_says() {
+    let path = root().join("docs/cli.md");
+    let text = reference::text();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == text,
+        "docs/cli.md is out of date; `UPDATE=1 cargo test --test docs` writes it anew"
+    );
 }
