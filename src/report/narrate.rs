@@ -64,7 +64,7 @@ impl Narrator {
             Event::CancelRequested { .. } => {
                 vec![
                     self.style
-                        .stopped("stopping: tasks that run are given time to end"),
+                        .stopped("stopping: tasks that run are given time to end; asked again, they are ended at once"),
                 ]
             }
             Event::Started { .. } | Event::Progress { .. } | Event::RunEnded { .. } => Vec::new(),

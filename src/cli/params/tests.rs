@@ -228,16 +228,16 @@ fn everything_that_is_wrong_is_said_at_once() {
       caused by: 2 required parameters are missing: `--parts`, `--corpus`
       hint: a text that begins with `-` is given as `--name=-text`
       hint: did you mean `--parts`?
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     ");
     insta::assert_snapshot!(refused(&graph, &["--parts", "1", "--corpus", "notes.txt", "--color", "gren"]), @r"
     error: parameter `color` cannot be `gren`: expected one of `red`, `green`
       hint: did you mean `green`?
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     ");
     insta::assert_snapshot!(refused(&graph, &["--parts", "--corpus", "notes.txt"]), @r"
     error: parameter `parts` has no value
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     ");
 }
 
@@ -246,7 +246,7 @@ fn json_that_is_not_says_where() {
     insta::assert_snapshot!(refused(&one(ParamKind::Json, 0), &["--it", "text"]), @r#"
     error: parameter `it` cannot be `text`: expected JSON (expected ident at line 1 column 2)
       hint: text in JSON has quotes, which the shell needs quoted: `'"text"'`; `@FILE` reads a file
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     "#);
 }
 
