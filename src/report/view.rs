@@ -16,6 +16,9 @@ const BAR: usize = 24;
 /// The fewest cells of a bar; where there is less room there is none.
 const SHORT_BAR: usize = 8;
 
+/// Where there is less room, nothing is shown of what a task says.
+const MIN_SAID: usize = 12;
+
 /// How a picture is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Canvas<'a> {
@@ -133,8 +136,10 @@ fn line(
         line.add(plain, painted);
     }
     if let Some(said) = said(progress, step) {
-        let said = clean::short(&said, line.room().min(60));
-        line.add(&said, &said);
+        if line.room() >= MIN_SAID {
+            let said = clean::short(&said, line.room().min(60));
+            line.add(&said, &said);
+        }
     }
     line.text
 }

@@ -131,11 +131,16 @@ impl BuildError {
                 "give the directory of a flow, or `--module FILE.wasm` for one that is built"
                     .into(),
             ],
-            Self::SeveralFlows { packages, .. } => {
-                let names = packages.iter().map(|dir| format!("`{}`", dir.display()));
+            Self::SeveralFlows { manifest, packages } => {
+                let root = manifest.parent().unwrap_or(manifest);
+                let names = packages
+                    .iter()
+                    .map(|dir| dir.strip_prefix(root).unwrap_or(dir));
+                let names: Vec<_> = names.map(|dir| format!("`{}`", dir.display())).collect();
                 vec![format!(
-                    "name one of them: {}",
-                    names.collect::<Vec<_>>().join(", ")
+                    "name one of them, below `{}`: {}",
+                    root.display(),
+                    names.join(", ")
                 )]
             }
             Self::NotCdylib { manifest, .. } => vec![format!(

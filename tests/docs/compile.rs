@@ -1,7 +1,7 @@
 //! Flows in the documentation: each builds, has no problem, passes its own tests and runs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::page::Block;
 use crate::world::World;
@@ -53,7 +53,7 @@ fn name(index: usize) -> String {
 }
 
 /// A package with a library for each block.
-fn write(package: &PathBuf, blocks: &[Block]) {
+fn write(package: &Path, blocks: &[Block]) {
     let root = crate::root();
     let mut manifest = format!(
         "[package]\nname = \"documented\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\

@@ -34,8 +34,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The Markdown files below `directory`, which is below the root, sorted.
-fn markdown(directory: &str) -> Vec<PathBuf> {
+/// The files with these endings below `directory`, which is below the root, sorted.
+fn files(directory: &str, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut todo = vec![root().join(directory)];
     while let Some(directory) = todo.pop() {
@@ -43,7 +43,10 @@ fn markdown(directory: &str) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 todo.push(path);
-            } else if path.extension().is_some_and(|it| it == "md") {
+            } else if path
+                .extension()
+                .is_some_and(|it| endings.iter().any(|ending| it == *ending))
+            {
                 found.push(path);
             }
         }
@@ -55,7 +58,9 @@ fn markdown(directory: &str) -> Vec<PathBuf> {
 /// The pages below `docs`, the tutorial first: they are one book, read from its beginning.
 fn book() -> Vec<Page> {
     let tutorial = root().join("docs/tutorial.md");
-    let others = markdown("docs").into_iter().filter(|it| *it != tutorial);
+    let others = files("docs", &["md"])
+        .into_iter()
+        .filter(|it| *it != tutorial);
     std::iter::once(tutorial.clone())
         .chain(others)
         .map(|path| Page::read(&path))
@@ -65,7 +70,7 @@ fn book() -> Vec<Page> {
 /// The pages that stand at the top of something.
 fn readmes() -> Vec<Page> {
     let top = ["README.md", "guest-sdk/README.md"].map(|path| root().join(path));
-    let paths = top.into_iter().chain(markdown("examples"));
+    let paths = top.into_iter().chain(files("examples", &["md"]));
     paths.map(|path| Page::read(&path)).collect()
 }
 
@@ -82,6 +87,58 @@ fn every_block_of_code_is_tested_or_says_that_it_is_not() {
         silent.is_empty(),
         "say what is done with the blocks at {silent:#?}"
     );
+}
+
+/// The words that follow `wrun` in texts between backticks, or where a line of a transcript begins.
+fn named_commands(text: &str) -> Vec<String> {
+    let starts = ["`wrun ", "\n$ wrun ", "\"wrun "];
+    let places = starts.iter().flat_map(|start| {
+        text.match_indices(start)
+            .map(move |(at, _)| &text[at + start.len()..])
+    });
+    let word = |rest: &str| -> String {
+        let is_letter = |c: &char| c.is_ascii_lowercase() || *c == '-';
+        rest.chars().take_while(is_letter).collect()
+    };
+    places
+        .map(word)
+        .filter(|word| word.starts_with(char::is_alphabetic))
+        .collect()
+}
+
+#[test]
+fn no_text_names_a_command_that_does_not_exist() {
+    let mut tree = wrun::cli::tree();
+    tree.build();
+    let mut known: Vec<_> = tree
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    // What cells are started with, and words that begin no command line.
+    known.extend(["cell", "engine", "itself"]);
+    let places = [
+        "src",
+        "docs",
+        "examples",
+        "guest-sdk/src",
+        "guest-sdk/macros/src",
+    ];
+    let files = places
+        .iter()
+        .flat_map(|place| files(place, &["rs", "md", "txt"]));
+    let mut count = 0;
+    for file in files.chain([root().join("README.md")]) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for name in named_commands(&text) {
+            assert!(
+                known.contains(&name.as_str()),
+                "{}: `wrun {name}`",
+                file.display()
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 100, "only {count} are found");
 }
 
 #[test]
