@@ -135,11 +135,9 @@ fn line(
     for (plain, painted) in &notes {
         line.add(plain, painted);
     }
-    if let Some(said) = said(progress, step) {
-        if line.room() >= MIN_SAID {
-            let said = clean::short(&said, line.room().min(60));
-            line.add(&said, &said);
-        }
+    if let (true, Some(said)) = (line.room() >= MIN_SAID, said(progress, step)) {
+        let said = clean::short(&said, line.room().min(60));
+        line.add(&said, &said);
     }
     line.text
 }
