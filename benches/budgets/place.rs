@@ -19,6 +19,8 @@ pub fn modules(packages: &[&str]) -> PathBuf {
     let mut build = Command::new(cargo);
     build.args(["build", "--release", "--target", "wasm32-wasip2"]);
     build.args(packages.iter().flat_map(|name| ["-p", name]));
+    // As in the package that `wrun new` writes.
+    build.env("CARGO_PROFILE_RELEASE_LTO", "thin");
     let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
     assert!(
         status.expect("cargo starts").success(),

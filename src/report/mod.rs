@@ -48,7 +48,8 @@ pub trait Reporter: Send {
     /// Shows one event, or keeps it for later.
     fn event(&mut self, event: &Event);
 
-    /// Time has passed: shows what was kept, and how long things have been going on.
+    /// No event is waiting, or time has passed: shows what was kept, and how long things have been
+    /// going on.
     fn tick(&mut self) {}
 
     /// Nothing more comes: shows what was kept, and the summary.
@@ -56,10 +57,13 @@ pub trait Reporter: Send {
 }
 
 /// Tells `reporter` every event until all senders are gone, then that nothing more comes.
-pub fn follow(events: &Receiver<Event>, reporter: &mut dyn Reporter) {
+pub fn follow(events: &Receiver<Vec<Event>>, reporter: &mut dyn Reporter) {
     loop {
         match events.recv_timeout(TICK) {
-            Ok(event) => reporter.event(&event),
+            Ok(events) => {
+                events.iter().for_each(|event| reporter.event(event));
+                reporter.tick();
+            }
             Err(RecvTimeoutError::Timeout) => reporter.tick(),
             Err(RecvTimeoutError::Disconnected) => break,
         }

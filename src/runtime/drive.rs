@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::journal::Journal;
+use super::showing::Showing;
 use super::tally::Tally;
 use crate::datastore::Run;
 use crate::datastore::journal::JournalError;
@@ -67,7 +68,7 @@ pub struct Drive<E> {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Sees every event.
-    pub listener: std::sync::mpsc::Sender<Event>,
+    pub listener: Showing,
     /// Asks the run to stop.
     pub interrupts: mpsc::UnboundedReceiver<Interrupt>,
     /// The run.
@@ -113,6 +114,7 @@ impl<E: Executor> Drive<E> {
             .await;
         // Shown only now: whoever sees the end may rely on it.
         self.show(ended);
+        self.listener.flush();
         Ok(status)
     }
 
@@ -124,6 +126,7 @@ impl<E: Executor> Drive<E> {
         self.obey(commands, underway).await?;
         loop {
             self.dispatch(underway);
+            self.listener.flush_if_due();
             if underway.ending.is_some() && underway.running == 0 {
                 return Ok(());
             }
@@ -139,7 +142,11 @@ impl<E: Executor> Drive<E> {
     /// Waits for the next thing to happen and deals with it.
     async fn wait(&mut self, underway: &mut Underway) -> Result<(), DriveError> {
         let next_retry = underway.delayed.first_key_value().map(|((at, _), _)| *at);
-        let wake = [next_retry, underway.kill_at].into_iter().flatten().min();
+        let due = self.listener.due();
+        let wake = [next_retry, underway.kill_at, due]
+            .into_iter()
+            .flatten()
+            .min();
         tokio::select! {
             updates = self.executor.updates() => {
                 for update in updates {
@@ -228,8 +235,7 @@ impl<E: Executor> Drive<E> {
     /// Counts an event and shows it to whoever listens.
     fn show(&mut self, event: Event) {
         self.tally.count(&event);
-        // Nobody may be listening, and the run goes on all the same.
-        let _ = self.listener.send(event);
+        self.listener.show(event);
     }
 
     fn announce_retries(&mut self, commands: &[Command], failure: Option<Failure>) {

@@ -10,5 +10,6 @@ pub mod clock;
 pub mod drive;
 pub mod journal;
 pub mod prepare;
+pub mod showing;
 pub mod start;
 pub mod tally;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::drive::{Drive, DriveError, Interrupt};
 use super::journal::Journal;
 use super::prepare::Prepared;
+use super::showing::Showing;
 use super::tally::Tally;
 use crate::datastore::Datastore;
 use crate::datastore::journal::JournalError;
@@ -109,8 +110,8 @@ pub struct Machine {
     pub clock: Arc<dyn Clock>,
     /// Starts cells.
     pub launcher: Launcher,
-    /// Sees every event.
-    pub listener: std::sync::mpsc::Sender<Event>,
+    /// Sees every event, in the order in which they happened and many at a time.
+    pub listener: std::sync::mpsc::Sender<Vec<Event>>,
     /// Asks the run to stop.
     pub interrupts: UnboundedReceiver<Interrupt>,
 }
@@ -184,7 +185,7 @@ impl Started {
         let id = run.id().clone();
         let header = Box::new(run.header().clone());
         // Nobody may be listening, and the run goes on all the same.
-        let _ = machine.listener.send(Event::RunStarted { header });
+        let _ = machine.listener.send(vec![Event::RunStarted { header }]);
         let policy = Policy {
             max_items: site.header.limits.items,
             infrastructure_retries: INFRASTRUCTURE_RETRIES,
@@ -195,7 +196,7 @@ impl Started {
             values: site.values.clone(),
             executor: LocalExecutor::new(site, workers, machine.clock.clone()),
             clock: machine.clock,
-            listener: machine.listener,
+            listener: Showing::new(machine.listener),
             interrupts: machine.interrupts,
             run,
             tally: Tally::default(),

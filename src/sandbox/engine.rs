@@ -9,8 +9,8 @@ use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy,
-    WasmBacktraceDetails,
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    Strategy, WasmBacktraceDetails,
 };
 
 use super::call::Profile;
@@ -114,7 +114,9 @@ fn pool() -> PoolingAllocationConfig {
         // Pages that a task touched are cleared for the next one up to this size, which is
         // cheaper than giving them back to the system and faulting them in again.
         .linear_memory_keep_resident(1 << 20)
-        .table_keep_resident(64 << 10);
+        .table_keep_resident(64 << 10)
+        // The system says which pages those are, so that the others need not be cleared.
+        .pagemap_scan(Enabled::Auto);
     pool
 }
 

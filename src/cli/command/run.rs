@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::cli::context::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::flow::{self, FlowAt, Workshop};
 use crate::cli::params::{self, Disk, GivenValue};
@@ -69,14 +69,7 @@ pub(crate) fn run(cx: &Context, args: &RunArgs) -> Result<u8, CliError> {
         return help(cx, args);
     }
     let workshop = args.flow.workshop(cx, flags)?;
-    let workers = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = workers.map_err(|error| {
-        CliError::new(Kind::Unavailable, "the system gives no more threads").caused_by(&error)
-    })?;
-    runtime.block_on(execute(cx, args, &workshop))
+    cx.runtime()?.block_on(execute(cx, args, &workshop))
 }
 
 /// Help lists the parameters of the flow when there is one.
@@ -158,11 +151,11 @@ async fn drive(
 fn show(
     cx: &Context,
     graph: Arc<FlowGraph>,
-    events: Receiver<Event>,
+    events: Receiver<Vec<Event>>,
 ) -> std::thread::JoinHandle<()> {
     let out = &cx.out;
     let mut reporter: Box<dyn Reporter> = if out.json {
-        Box::new(Jsonl::new(std::io::stdout()))
+        Box::new(Jsonl::new(std::io::BufWriter::new(std::io::stdout())))
     } else if out.is_quiet() {
         Box::new(Quiet::new(graph, out.talk_style, std::io::stderr()))
     } else if out.can_draw {
