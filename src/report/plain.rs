@@ -75,7 +75,10 @@ impl<W: Write + Send> Plain<W> {
         } else {
             self.tell_how_far(ix);
         }
-        self.tell_complete();
+        // Only now can there be a step of which the last task has ended.
+        if self.progress.step_at(ix).1.is_settled() {
+            self.tell_complete();
+        }
     }
 
     /// Says how far a step is that takes long.

@@ -137,7 +137,6 @@ impl Reporter for Terminal {
         self.progress.apply(event);
         let lines = self.narrator.lines(event);
         self.say(lines);
-        self.tick();
     }
 
     fn tick(&mut self) {

@@ -128,7 +128,11 @@ fn drawn(events: &[Event], columns: usize, rows: usize) -> Vec<String> {
         size: Box::new(move || (columns, rows)),
     };
     let mut reporter = Terminal::new(wordcount(), Style::plain(), around);
-    tell(&mut reporter, events);
+    for event in events {
+        reporter.event(event);
+        reporter.tick();
+    }
+    reporter.end();
     let bytes = tape.0.lock().unwrap();
     screen(&bytes, columns)
 }
