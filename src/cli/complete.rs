@@ -26,6 +26,13 @@ enum Depth {
     Artifact,
 }
 
+impl Depth {
+    /// What a name that goes less deep ends with: where it cannot be the whole name, one goes on.
+    fn ending(self) -> &'static str {
+        if self == Self::Artifact { "/" } else { "" }
+    }
+}
+
 /// Completes the name of a flow.
 pub fn flows() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| offer(typed, |store, _| flow_names(store, "")))
@@ -91,14 +98,15 @@ fn flow_names(store: &Store, ending: &str) -> Option<Vec<Offer>> {
 /// What could stand where `text` ends.
 fn within(store: &Store, text: &str, depth: Depth) -> Option<Vec<Offer>> {
     let Some((before, _)) = text.rsplit_once('/') else {
-        let mut offers = vec![("latest".to_owned(), "the newest run".to_owned())];
+        let latest = format!("latest{}", depth.ending());
+        let mut offers = vec![(latest, "the newest run".to_owned())];
         offers.extend(flow_names(store, "/")?);
         return Some(offers);
     };
     let parts: Vec<&str> = before.split('/').collect();
     let named = if parts[0] == "latest" { 1 } else { 2 };
     if parts.len() < named {
-        return runs_of(store, parts[0]);
+        return runs_of(store, parts[0], depth.ending());
     }
     if depth == Depth::Run {
         return None;
@@ -107,7 +115,13 @@ fn within(store: &Store, text: &str, depth: Depth) -> Option<Vec<Offer>> {
     let (events, _) = store.events_from(&run, 0).ok()?;
     let history = History::of(&events);
     match (&parts[named..], depth) {
-        ([], _) => Some(steps_of(&history, before)),
+        ([], _) => {
+            let mut offers = steps_of(&history, before, depth.ending());
+            if depth == Depth::Artifact {
+                offers.extend(parameters_of(store, &run, before).unwrap_or_default());
+            }
+            Some(offers)
+        }
         ([step], _) => {
             let mut offers = tasks_of(&history, before, step, depth)?;
             if depth == Depth::Artifact {
@@ -120,14 +134,17 @@ fn within(store: &Store, text: &str, depth: Depth) -> Option<Vec<Offer>> {
     }
 }
 
-fn runs_of(store: &Store, flow: &str) -> Option<Vec<Offer>> {
+fn runs_of(store: &Store, flow: &str, ending: &str) -> Option<Vec<Offer>> {
     let flow = flow.parse().ok()?;
-    let mut offers = vec![(format!("{flow}/latest"), "the newest run".to_owned())];
+    let mut offers = vec![(
+        format!("{flow}/latest{ending}"),
+        "the newest run".to_owned(),
+    )];
     for run in store.runs(&flow, MAX_RUNS).ok()? {
         let about = store
             .header(&run)
             .map(|header| human::time(header.created_at));
-        offers.push((run.to_string(), about.unwrap_or_default()));
+        offers.push((format!("{run}{ending}"), about.unwrap_or_default()));
     }
     Some(offers)
 }
@@ -137,18 +154,24 @@ fn run_of(store: &Store, parts: &[&str]) -> Option<RunId> {
     super::select::run(store, &selector).ok()
 }
 
-fn steps_of(history: &History, before: &str) -> Vec<Offer> {
+fn parameters_of(store: &Store, run: &RunId, before: &str) -> Option<Vec<Offer>> {
+    let parameters = store.header(run).ok()?.parameters;
+    let offer = |name: &_| (format!("{before}/{name}"), "parameter".to_owned());
+    Some(parameters.iter().map(|it| offer(&it.name)).collect())
+}
+
+fn steps_of(history: &History, before: &str, ending: &str) -> Vec<Offer> {
     let offer = |tasks: u64| human::count(tasks, "task");
     history
         .steps()
         .into_iter()
-        .map(|(step, sums)| (format!("{before}/{step}"), offer(sums.tasks)))
+        .map(|(step, sums)| (format!("{before}/{step}{ending}"), offer(sums.tasks)))
         .collect()
 }
 
 fn tasks_of(history: &History, before: &str, step: &str, depth: Depth) -> Option<Vec<Offer>> {
     let tasks = history.tasks(&step.parse().ok()?)?;
-    let ending = if depth == Depth::Artifact { "/" } else { "" };
+    let ending = depth.ending();
     let offer = |(place, facts): (_, &crate::report::history::TaskFacts)| {
         let place: &crate::model::id::Place = place;
         (

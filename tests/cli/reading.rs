@@ -195,6 +195,16 @@ fn completion_offers_what_is_there() {
     wordcount/2
     wordcount/1
     ");
+    insta::assert_snapshot!(offers(&["wrun", "get", "wordcount/1/"]), @r"
+    wordcount/1/start/
+    wordcount/1/count/
+    wordcount/1/total/
+    wordcount/1/parts
+    ");
+    insta::assert_snapshot!(offers(&["wrun", "get", "fit/"]), @r"
+    fit/latest/
+    fit/1/
+    ");
     insta::assert_snapshot!(offers(&["wrun", "get", "wordcount/1/total/"]), @r"
     wordcount/1/total/-/
     wordcount/1/total/page
