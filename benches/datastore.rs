@@ -152,6 +152,8 @@ fn finished(i: usize) -> Event {
         }],
         logs: Logs::None,
         engine: Digest::of(b"engine"),
+        inputs: wrun::model::digest::Digest::from_bytes([0; 32]),
+        observed: Default::default(),
         trace: None,
         usage: Usage::default(),
     };
@@ -171,6 +173,8 @@ fn small(c: &mut Criterion) {
     let header = |run| RunHeader {
         run,
         created_at: Timestamp(0),
+        clock: Timestamp(0),
+        known_as: 1,
         parameters: vec![],
         snapshot: Digest::of(b"snapshot"),
         module: Digest::of(b"module"),

@@ -46,6 +46,8 @@ fn flow() -> FlowName {
 fn header(run: RunId) -> RunHeader {
     RunHeader {
         created_at: Timestamp(run.number),
+        clock: Timestamp(run.number),
+        known_as: run.number,
         run,
         parameters: vec![],
         snapshot: Digest::of(b"snapshot"),
@@ -81,6 +83,8 @@ fn finished(i: u32) -> Event {
         artifacts: vec![artifact],
         logs: Logs::Inline(vec![chunk]),
         engine: Digest::of(b"engine"),
+        inputs: wrun::model::digest::Digest::from_bytes([0; 32]),
+        observed: Default::default(),
         trace: None,
         usage: Usage::default(),
     };

@@ -21,7 +21,7 @@ use wrun::model::event::{Event, RunStatus};
 use wrun::model::failure::{Failure, FailureKind, Limit};
 use wrun::model::graph::{EdgeIx, FlowGraph};
 use wrun::model::id::{Frame, TaskId};
-use wrun::model::record::{Logs, Outcome, Record, Usage};
+use wrun::model::record::{Logs, Observed, Outcome, Record, Usage};
 use wrun::model::time::Timestamp;
 use wrun::scheduler::{Assignment, Branch, Command, Policy, Scheduler};
 
@@ -298,6 +298,8 @@ fn record(result: Result<Outcome, Failure>, artifacts: Vec<Artifact>) -> Box<Rec
         artifacts,
         logs: Logs::None,
         engine,
+        inputs: engine,
+        observed: Observed::NOTHING,
         trace: None,
         usage,
     })

@@ -413,6 +413,8 @@ fn header(run: wrun::model::id::RunId, snapshot: &Snapshot) -> wrun::model::head
     wrun::model::header::RunHeader {
         run,
         created_at: Default::default(),
+        clock: Default::default(),
+        known_as: 1,
         parameters: Vec::new(),
         snapshot: snapshot.digest,
         module: snapshot.module,

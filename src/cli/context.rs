@@ -71,6 +71,16 @@ impl Context {
         )?)
     }
 
+    /// The settings for the directory in which the command was started, with more flags.
+    ///
+    /// # Errors
+    /// When a file, a variable or a flag is wrong.
+    pub fn settings_with(&self, flags: Flags) -> Result<Settings, CliError> {
+        let flags = flags.with("datastore", self.datastore_flag.as_ref());
+        let environment = Environment::of_process();
+        Ok(Settings::load(&self.directory, &flags, &environment)?)
+    }
+
     /// A runtime that works on this thread, for what waits for files and processes.
     ///
     /// # Errors

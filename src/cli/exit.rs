@@ -18,6 +18,8 @@ pub const UNAVAILABLE: u8 = 6;
 pub const INVALID_FLOW: u8 = 7;
 /// wrun itself is at fault.
 pub const INTERNAL: u8 = 8;
+/// What was executed again, or compared, is not the same.
+pub const DIFFERENT: u8 = 9;
 /// The run was cancelled.
 pub const CANCELLED: u8 = 130;
 
@@ -52,6 +54,11 @@ pub const ALL: &[(u8, &str, &str)] = &[
         "the module is not a flow, or the flow has errors",
     ),
     (INTERNAL, "internal", "wrun itself is at fault"),
+    (
+        DIFFERENT,
+        "different",
+        "what was executed again, or compared, is not the same",
+    ),
     (CANCELLED, "cancelled", "the run was cancelled"),
 ];
 

@@ -5,9 +5,14 @@ use crate::config::ConfigError;
 use crate::datastore::object::StoreError;
 use crate::datastore::url::DatastoreUrlError;
 use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
+use crate::model::event::RunStatus;
 use crate::model::validate::Problems;
+use crate::runtime::attach::AttachError;
 use crate::runtime::drive::DriveError;
+use crate::runtime::past::PastError;
 use crate::runtime::prepare::PrepareError;
+use crate::runtime::replay::ReplayError;
+use crate::runtime::resume::ResumeError;
 use crate::runtime::start::StartError;
 use crate::sandbox::ModuleError;
 use crate::snapshot::{BuildError, ManifestError, RestoreError, SnapshotError};
@@ -269,6 +274,76 @@ impl From<StartError> for CliError {
                 "`wrun show {run}` shows what was kept: all that was shown as done"
             )),
             _ => it,
+        }
+    }
+}
+
+impl From<PastError> for CliError {
+    fn from(error: PastError) -> Self {
+        let restore = "restore it from a copy of the datastore; `wrun run` makes a new run";
+        match error {
+            PastError::Run(error) => error.into(),
+            PastError::Journal(error) => error.into(),
+            PastError::Illegal { .. }
+            | PastError::Snapshot { .. }
+            | PastError::Code { .. }
+            | PastError::Mixed { .. } => Self::from_error(Kind::Damaged, &error).hint(restore),
+            PastError::Flow { .. } => Self::from_error(Kind::InvalidFlow, &error)
+                .hint("use the version of wrun that made the run: `wrun show` names it"),
+            PastError::Module { ref source, .. } => {
+                let kind = match source {
+                    ModuleError::Damaged { .. } | ModuleError::Read { .. } => Kind::Damaged,
+                    ModuleError::Machine { .. } | ModuleError::Cell(_) => Kind::Unavailable,
+                    _ => Kind::InvalidFlow,
+                };
+                Self::from_error(kind, &error).hint(restore)
+            }
+        }
+    }
+}
+
+impl From<AttachError> for CliError {
+    fn from(error: AttachError) -> Self {
+        match error {
+            AttachError::Past(error) => error.into(),
+            AttachError::Store(error) => error.into(),
+            AttachError::Ended { ref run, status } => {
+                let hint = match status {
+                    RunStatus::Succeeded => format!("`wrun show {run}` shows it"),
+                    _ => format!("`wrun resume {run}` continues it in a new run"),
+                };
+                Self::from_error(Kind::Usage, &error).hint(hint)
+            }
+            AttachError::Driven { ref run, .. } => Self::from_error(Kind::Unavailable, &error)
+                .hint(format!("`wrun logs -f {run}` follows it from here"))
+                .hint("once that process is gone, the same command works"),
+        }
+    }
+}
+
+impl From<ResumeError> for CliError {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Origin(error) => error.into(),
+            ResumeError::Start(error) => error.into(),
+            ResumeError::NoStep(_) => {
+                Self::from_error(Kind::Usage, &error).hint("`wrun graph` shows the steps")
+            }
+        }
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Past(error) => error.into(),
+            ReplayError::Scratch(_) => Self::from_error(Kind::Unavailable, &error)
+                .hint("`TMPDIR` names a directory that can be written"),
+            ReplayError::NotExecuted { ref failure, .. } => {
+                let mut it = Self::from_error(Kind::Unavailable, &error);
+                it = failure.causes.iter().fold(it, |it, cause| it.cause(cause));
+                it.hint("nothing is proven or disproven; `wrun doctor` checks the machine")
+            }
         }
     }
 }

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use super::context::Context;
 use super::error::{CliError, Kind};
 use crate::config::{Environment, Flags, Settings};
+use crate::datastore::Datastore;
 use crate::model::definition::Definition;
 use crate::model::digest::Digest;
 use crate::model::graph::FlowGraph;
 use crate::model::validate::Problems;
+use crate::runtime::past::Program;
 use crate::runtime::prepare::{self, Code, Prepared};
 use crate::sandbox::{Launcher, Modules};
 use crate::snapshot::Options;
@@ -55,7 +57,7 @@ impl FlowAt {
         };
         let flags = flags.with("datastore", cx.datastore_flag.as_ref());
         let settings = Settings::load(&directory, &flags, &Environment::of_process())?;
-        let modules = Modules::new(settings.code_cache.clone(), launcher()?);
+        let modules = modules(&settings)?;
         let options = Options {
             quiet: cx.out.is_quiet(),
         };
@@ -100,6 +102,35 @@ impl Workshop {
         let overrides = &self.settings.steps;
         Ok(prepare::prepare(&self.modules, &self.code, self.options, overrides).await?)
     }
+}
+
+impl Workshop {
+    /// The flow as it can be run: built, checked, compiled, and frozen in `datastore`.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    pub(crate) async fn program(
+        &self,
+        datastore: &Datastore,
+        prepared: &Prepared,
+    ) -> Result<Program, CliError> {
+        let compiled = prepared.compiled(&self.modules).await?;
+        let snapshot = prepared.snapshot(datastore, &self.settings.datastore);
+        Ok(Program {
+            module: prepared.module,
+            snapshot: snapshot.await?,
+            graph: prepared.graph.clone(),
+            compiled,
+        })
+    }
+}
+
+/// The compiled modules of this machine, for runs whose code comes from a datastore.
+///
+/// # Errors
+/// When the system does not say where the running program is.
+pub(crate) fn modules(settings: &Settings) -> Result<Modules, CliError> {
+    Ok(Modules::new(settings.code_cache.clone(), launcher()?))
 }
 
 /// A flow that may still have problems.

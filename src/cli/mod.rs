@@ -9,6 +9,7 @@ mod args;
 mod command;
 mod complete;
 mod context;
+mod drive;
 pub mod error;
 pub mod exit;
 mod explain;
@@ -55,14 +56,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The arguments, with the parameters of a flow set apart from the flags of `wrun run`.
+/// The arguments, with the parameters of a flow set apart from the flags of the command.
 fn arguments() -> Vec<std::ffi::OsString> {
     let mut arguments: Vec<_> = std::env::args_os().collect();
+    let takes = |argument: &std::ffi::OsString| argument == "run" || argument == "resume";
     // Flags that every command has may come before its name.
-    if let Some(at) = arguments.iter().position(|argument| argument == "run") {
+    if let Some(at) = arguments.iter().position(takes) {
         let tree = args::tree();
         let known = tree
-            .find_subcommand("run")
+            .find_subcommand(&arguments[at])
             .expect("there is such a command")
             .clone();
         let known = args::with_global(known);

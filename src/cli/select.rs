@@ -150,6 +150,9 @@ pub fn last_record(events: &[Event], task: &TaskId) -> Option<Record> {
         match event {
             Event::Finished {
                 task: of, record, ..
+            }
+            | Event::Reused {
+                task: of, record, ..
             } if of == task => last = Some((**record).clone()),
             Event::Caught {
                 task: of, artifact, ..

@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use super::context::Context;
 use super::error::{CliError, Kind};
 use super::value;
+use crate::config::Settings;
 use crate::datastore::{Datastore, DatastoreUrl, Run};
 use crate::model::artifact::{Value, ValueAt};
 use crate::model::event::{Event, RunStatus};
@@ -23,13 +24,14 @@ use crate::model::time::Timestamp;
 use crate::report::history::History;
 use crate::report::human;
 use crate::report::style::Style;
+use crate::runtime::driver;
 
 /// A blob is read in pieces of this many bytes.
 const PIECE: usize = 1024 * 1024;
 /// The largest value, in bytes, that is loaded to be shown on one line.
 const MAX_PREVIEW: u64 = 64 * 1024;
-/// A run of which nothing was heard for this long, in microseconds, is probably not driven any more.
-const SILENCE_US: u64 = 60_000_000;
+/// A run without a lease that is younger than this, in microseconds, may be about to be driven.
+const BEGINNING_US: u64 = 5_000_000;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -40,30 +42,21 @@ pub(crate) enum RunState {
     Failed,
     /// Somebody stopped it
     Cancelled,
-    /// It has no end, and something happened a short while ago
+    /// It has no end, and a process drives it
     Running,
-    /// It has no end, and nothing was heard of it for a minute
+    /// It has no end, and whoever drove it is gone: `wrun attach` goes on
     Interrupted,
 }
 
 impl RunState {
-    /// The state in a word, for machines.
-    pub(crate) fn name(self) -> &'static str {
+    /// The state in a word.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Running => "running",
             Self::Interrupted => "interrupted",
-        }
-    }
-
-    /// The state in a word, for people: that a run was interrupted is a guess.
-    pub(crate) fn word(self) -> &'static str {
-        if self == Self::Interrupted {
-            "interrupted?"
-        } else {
-            self.name()
         }
     }
 
@@ -121,7 +114,15 @@ impl Context {
     /// # Errors
     /// When there is none, or it cannot be used.
     pub(crate) fn store(&self) -> Result<Store, CliError> {
-        let url: DatastoreUrl = self.settings()?.datastore.parse()?;
+        self.store_of(&self.settings()?)
+    }
+
+    /// Opens the datastore that `settings` name.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be used.
+    pub(crate) fn store_of(&self, settings: &Settings) -> Result<Store, CliError> {
+        let url: DatastoreUrl = settings.datastore.parse()?;
         let runtime = self.runtime()?;
         let datastore = runtime.block_on(Datastore::open(&url))?;
         Ok(Store {
@@ -167,7 +168,8 @@ impl Store {
         }
     }
 
-    fn run(&self, id: &RunId) -> Result<Run, CliError> {
+    /// A run.
+    pub(crate) fn run(&self, id: &RunId) -> Result<Run, CliError> {
         if let Some(run) = self.runs.borrow().get(id) {
             return Ok(run.clone());
         }
@@ -221,7 +223,7 @@ impl Store {
         let heard = history.last_at.max(header.created_at);
         let (state, end) = match history.ended {
             Some((status, at)) => (status.into(), at),
-            None if now.micros_since(heard) < SILENCE_US => (RunState::Running, now),
+            None if self.is_driven(header, now)? => (RunState::Running, now),
             None => (RunState::Interrupted, heard),
         };
         Ok(RunFacts {
@@ -232,6 +234,16 @@ impl Store {
             tasks: totals.tasks,
             failed: totals.failed + totals.caught,
             tags: self.tags(&header.run)?.into_iter().collect(),
+        })
+    }
+
+    /// Whether a process drives the run, as far as its lease tells.
+    fn is_driven(&self, header: &RunHeader, now: Timestamp) -> Result<bool, CliError> {
+        let run = self.run(&header.run)?;
+        Ok(match self.runtime.block_on(run.lease())? {
+            Some((lease, _)) => driver::is_alive(&lease, now),
+            // A driver takes its lease just after it has made the run.
+            None => now.micros_since(header.created_at) < BEGINNING_US,
         })
     }
 

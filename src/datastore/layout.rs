@@ -8,6 +8,7 @@
 //! snapshots/<64 hex>                    a code snapshot's manifest, named likewise
 //! flows/<flow>/index/<inverted number>  header of a run; creating it allots the number
 //! flows/<flow>/runs/<n>/journal/<seq>   a segment of the journal                 create-only
+//! flows/<flow>/runs/<n>/lease           who drives it                             replaced if unchanged
 //! flows/<flow>/runs/<n>/summary         what became of an ended run
 //! flows/<flow>/runs/<n>/tags            tags as they are now                     replaced if unchanged
 //! ```
@@ -106,6 +107,11 @@ pub(crate) fn segment(run: &RunId, number: u64) -> Key {
 pub(crate) fn segment_of(key: &Key) -> Option<u64> {
     let digits = key.as_str().rsplit('/').next()?;
     digits.parse().ok().filter(|_| digits.len() >= 10)
+}
+
+/// Who drives a run.
+pub(crate) fn lease(run: &RunId) -> Key {
+    key(format!("flows/{}/runs/{}/lease", run.flow, run.number))
 }
 
 /// What became of an ended run.

@@ -21,6 +21,7 @@ pub mod codec;
 pub mod format;
 pub mod journal;
 mod layout;
+pub mod lease;
 pub mod object;
 pub mod run;
 mod sealed;
@@ -33,12 +34,16 @@ pub use journal::{JournalError, JournalWriter};
 pub use run::{FailedTask, Run, RunError, RunSummary, TaskCounts};
 pub use url::DatastoreUrl;
 
+use object::layer::Layer;
 use object::local::LocalStore;
 use object::memory::MemoryStore;
 use object::{ObjectStore, StoreError};
 
 /// The longest manifest of a snapshot.
 const MAX_MANIFEST: u64 = 256 << 20;
+
+/// How many bytes of a blob are read at once to verify it.
+const VERIFIED_AT_ONCE: usize = 1 << 20;
 
 /// A datastore. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -119,6 +124,28 @@ impl Datastore {
 
     fn store(&self) -> &Arc<dyn ObjectStore> {
         self.blobs.store()
+    }
+
+    /// The same datastore, whose blobs can be read, with what is written kept in `directory`.
+    pub fn scratch(&self, directory: impl Into<std::path::PathBuf>) -> Self {
+        let above = Arc::new(LocalStore::new(directory));
+        let layer = Layer::new(self.store().clone(), above);
+        Self {
+            blobs: Blobs::new(Arc::new(layer), self.blobs.level()),
+        }
+    }
+
+    /// Reads a blob and compares all of it with its name.
+    ///
+    /// # Errors
+    /// [`BlobError`] when it is gone or damaged.
+    pub async fn verify(&self, digest: &Digest) -> Result<(), BlobError> {
+        let reader = self.blobs.open(digest).await?;
+        let mut at = 0;
+        while at < reader.len() {
+            at += reader.read_at(at, VERIFIED_AT_ONCE).await?.len() as u64;
+        }
+        Ok(())
     }
 
     /// Stores the manifest of a code snapshot and returns its name.

@@ -121,7 +121,7 @@ impl Datastore {
     /// Starts a run of `flow`: gives it the next number, and stores the header.
     ///
     /// The run is there with its header or not at all. `header` is called once; when somebody else
-    /// takes the number meanwhile, only `run` in it is changed.
+    /// takes the number meanwhile, only `run` in it is changed, and `known_as` when it was the same.
     pub async fn create_run(
         &self,
         flow: &FlowName,
@@ -138,8 +138,12 @@ impl Datastore {
         };
         let mut header = header(id.clone());
         let nonce = Nonce::new();
+        let is_first = header.known_as == id.number;
         loop {
             header.run = id.clone();
+            if is_first {
+                header.known_as = id.number;
+            }
             let key = keys::header(&id);
             let bytes = sealed::seal(&key, HEADER, nonce, &encode(&header));
             let mine = match self.store().create(&key, bytes.clone()).await? {
@@ -232,6 +236,10 @@ impl Run {
     /// What was fixed when it started.
     pub fn header(&self) -> &RunHeader {
         &self.header
+    }
+
+    pub(super) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
     }
 
     fn journal(&self) -> Journal {
@@ -339,7 +347,7 @@ impl Run {
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
     ciborium::into_writer(value, &mut out).expect("plain data, and a vector takes all bytes");
     out
@@ -357,7 +365,7 @@ async fn read<T: DeserializeOwned>(
     }
 }
 
-fn decode<T: DeserializeOwned>(
+pub(super) fn decode<T: DeserializeOwned>(
     run: &RunId,
     key: &Key,
     kind: [u8; 4],

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::artifact::Artifact;
 use super::failure::Failure;
 use super::header::RunHeader;
-use super::id::TaskId;
+use super::id::{RunId, TaskId};
 use super::record::{LogChunk, Record};
 use super::time::Timestamp;
 
@@ -74,6 +74,17 @@ pub enum Event {
         /// What is kept of it.
         record: Box<Record>,
     },
+    /// A task was not executed: its result was taken over from another run. Stored.
+    Reused {
+        /// The task.
+        task: TaskId,
+        /// The attempt that succeeded there.
+        attempt: u32,
+        /// What was kept of it.
+        record: Box<Record>,
+        /// The run that executed it.
+        from: RunId,
+    },
     /// A failed attempt will be followed by another. Shown, not stored: it follows from the failure.
     Retrying {
         /// The task.
@@ -126,6 +137,7 @@ impl Event {
         match self {
             Event::Log { .. }
             | Event::Finished { .. }
+            | Event::Reused { .. }
             | Event::Caught { .. }
             | Event::Rejected { .. }
             | Event::CancelRequested { .. }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::artifact::Artifact;
 use super::definition::{Resources, Retry, Step};
 use super::digest::Digest;
-use super::id::RunId;
+use super::id::{RunId, RunNumber};
 use super::name::{StepName, Tag};
 use super::time::Timestamp;
 
@@ -77,8 +77,14 @@ impl StepSettings {
 pub struct RunHeader {
     /// Which run it is.
     pub run: RunId,
-    /// When it started. Also where the virtual clock of its tasks starts.
+    /// When it started.
     pub created_at: Timestamp,
+    /// Where the virtual clock of its tasks starts: when it started, or where that of the run that
+    /// it continues does.
+    pub clock: Timestamp,
+    /// The number that its tasks see as that of their run: its own, or that of the first run that
+    /// it continues. So a task gives the same when it is executed in a later run.
+    pub known_as: RunNumber,
     /// The parameters as artifacts, sorted by name.
     pub parameters: Vec<Artifact>,
     /// The manifest of the code snapshot.

@@ -75,6 +75,52 @@ pub struct Usage {
     pub peak_memory: u64,
 }
 
+/// What an attempt asked about itself and its surroundings, and so what its result may depend on
+/// besides its inputs.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Observed(u8);
+
+impl Observed {
+    /// Nothing.
+    pub const NOTHING: Self = Self(0);
+    /// The time.
+    pub const TIME: Self = Self(1);
+    /// Random numbers.
+    pub const CHANCE: Self = Self(2);
+    /// Which task of which run it is, or which tasks its branches ended with.
+    pub const IDENTITY: Self = Self(4);
+
+    /// Whether it asked for nothing.
+    pub fn is_nothing(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of `other` was asked for.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// This, and `other` where `asked`.
+    #[must_use]
+    pub fn with(self, other: Self, asked: bool) -> Self {
+        if asked { Self(self.0 | other.0) } else { self }
+    }
+
+    /// What was asked for, in words.
+    pub fn words(self) -> Vec<&'static str> {
+        let all = [
+            (Self::TIME, "the time"),
+            (Self::CHANCE, "random numbers"),
+            (Self::IDENTITY, "its own name"),
+        ];
+        let asked = all.into_iter().filter(|(what, _)| self.contains(*what));
+        asked.map(|(_, word)| word).collect()
+    }
+}
+
 /// What is kept of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -88,6 +134,12 @@ pub struct Record {
     pub logs: Logs,
     /// The engine that executed it.
     pub engine: Digest,
+    /// A digest of all that it could read: artifacts, parameters, element and branches. All zeros
+    /// when it was not made ready.
+    pub inputs: Digest,
+    /// What it asked about itself and its surroundings.
+    #[serde(default, skip_serializing_if = "Observed::is_nothing")]
+    pub observed: Observed,
     /// Recorded answers of the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Digest>,

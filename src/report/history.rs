@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::model::event::{Event, RunStatus};
 use crate::model::failure::Failure;
-use crate::model::id::{Place, TaskId};
+use crate::model::id::{Place, RunId, TaskId};
 use crate::model::name::StepName;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
@@ -46,6 +46,8 @@ impl TaskState {
 pub struct TaskFacts {
     /// How it stands.
     pub state: TaskState,
+    /// The run that executed it, when its result was taken over.
+    pub reused: Option<RunId>,
     /// How many attempts have ended.
     pub attempts: u32,
     /// When the first attempt started.
@@ -65,6 +67,7 @@ impl TaskFacts {
     fn never_ran() -> Self {
         Self {
             state: TaskState::Succeeded,
+            reused: None,
             attempts: 0,
             started_at: Timestamp(0),
             ended_at: Timestamp(0),
@@ -82,6 +85,8 @@ pub struct StepSums {
     pub tasks: u64,
     /// Tasks that succeeded.
     pub succeeded: u64,
+    /// Those of them whose result was taken over from another run.
+    pub reused: u64,
     /// Tasks whose last attempt failed.
     pub failed: u64,
     /// Tasks whose failure was caught.
@@ -128,6 +133,9 @@ impl History {
                 attempt,
                 record,
             } => self.finished(task, *attempt, record),
+            Event::Reused {
+                task, record, from, ..
+            } => self.reused(task, record, from),
             Event::Caught { task, .. } => {
                 if let Some(facts) = self
                     .steps
@@ -185,6 +193,20 @@ impl History {
         self.last_at = self.last_at.max(end);
     }
 
+    /// What was taken over cost nothing here, and began when the run did.
+    fn reused(&mut self, task: &TaskId, record: &Record, from: &RunId) {
+        let tasks = self.steps.entry(task.step.clone()).or_default();
+        let at = record.usage.started_at;
+        let facts = TaskFacts {
+            reused: Some(from.clone()),
+            started_at: at,
+            ended_at: Timestamp(at.0.saturating_add(record.usage.wall_us)),
+            peak_memory: record.usage.peak_memory,
+            ..TaskFacts::never_ran()
+        };
+        tasks.insert(task.place.clone(), facts);
+    }
+
     /// The steps in the order in which they began, with their sums.
     pub fn steps(&self) -> Vec<(&StepName, StepSums)> {
         let mut steps: Vec<_> = self
@@ -232,6 +254,7 @@ fn sums<'a>(tasks: impl Iterator<Item = &'a TaskFacts>) -> StepSums {
             TaskState::Failed(_) => sums.failed += 1,
             TaskState::Caught(_) => sums.caught += 1,
         }
+        sums.reused += u64::from(task.reused.is_some());
         sums.retried += u64::from(task.attempts.saturating_sub(1));
         sums.started_at = sums.started_at.min(task.started_at);
         sums.ended_at = sums.ended_at.max(task.ended_at);

@@ -14,6 +14,7 @@
 //! | `progress` | `task`, `done`, `total` (0: not known), `message` |
 //! | `log` | `task`, `attempt`, `at`, `chunks`: `[{stream, text or base64}]` |
 //! | `finished` | `task`, `attempt`, and the members of [`record`] |
+//! | `reused` | `task`, `attempt`, `from` (the run that executed it), and the members of [`record`] |
 //! | `retrying` | `task`, `attempt`, `after_ms`, `failure` |
 //! | `caught` | `task`, `attempt`, `artifact`: [`artifact`] |
 //! | `rejected` | `task`, `attempt`, `ran`, `failure` |
@@ -103,6 +104,18 @@ pub fn event(event: &Event) -> Json {
             put("attempt", (*attempt).into());
             it.extend(record(kept));
         }
+        Event::Reused {
+            task,
+            attempt,
+            record: kept,
+            from,
+        } => {
+            put("event", "reused".into());
+            put("task", task.to_string().into());
+            put("attempt", (*attempt).into());
+            put("from", json!(from));
+            it.extend(record(kept));
+        }
         Event::Retrying {
             task,
             attempt,
@@ -151,7 +164,8 @@ pub fn event(event: &Event) -> Json {
 }
 
 /// A header: `run`, `created_at`, `user`, `wrun`, `origin`, `tags`, `parameters` (artifacts),
-/// `snapshot`, `module`, `engine`, `seed`, `limits`.
+/// `snapshot`, `module`, `engine`, `seed`, `limits`, `clock` (where the virtual time of its tasks
+/// starts), `known_as` (the number that its tasks see).
 pub fn header(header: &RunHeader) -> Json {
     let mut it = Map::new();
     let mut put = |name: &str, value: Json| it.insert(name.to_owned(), value);
@@ -172,6 +186,8 @@ pub fn header(header: &RunHeader) -> Json {
     put("engine", json!(header.engine));
     put("seed", header.seed.into());
     put("limits", json!(header.limits));
+    put("clock", json!(header.clock));
+    put("known_as", header.known_as.into());
     Json::Object(it)
 }
 
@@ -186,7 +202,8 @@ pub fn artifact(artifact: &Artifact) -> Json {
 }
 
 /// A record: `outcome` (`done`, `case`, `items`) with `case` or `items`, or `outcome` `failed` with
-/// `failure`; `artifacts`; `logs`, or `logs_blob` when they are long; `engine`; `trace`; `usage`.
+/// `failure`; `artifacts`; `logs`, or `logs_blob` when they are long; `engine`; `inputs`, a
+/// digest of all that the task could read; `observed`, what it asked for besides; `trace`; `usage`.
 pub fn record(record: &Record) -> Map<String, Json> {
     let mut it = Map::new();
     let mut put = |name: &str, value: Json| it.insert(name.to_owned(), value);
@@ -221,6 +238,10 @@ pub fn record(record: &Record) -> Map<String, Json> {
         }
     }
     put("engine", json!(record.engine));
+    put("inputs", json!(record.inputs));
+    if !record.observed.is_nothing() {
+        put("observed", json!(record.observed.words()));
+    }
     if let Some(trace) = &record.trace {
         put("trace", json!(trace));
     }

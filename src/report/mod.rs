@@ -45,6 +45,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// Events come in the order in which they happened, [`Event::RunStarted`] first. What cannot be
 /// written is lost: no reporter stops a run.
 pub trait Reporter: Send {
+    /// Takes note of an event of a run that is taken over, and says nothing of it.
+    fn past(&mut self, _event: &Event) {}
+
     /// Shows one event, or keeps it for later.
     fn event(&mut self, event: &Event);
 

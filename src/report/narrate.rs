@@ -66,7 +66,10 @@ impl Narrator {
                     "stopping: running tasks get time to end; once more stops them at once",
                 )]
             }
-            Event::Started { .. } | Event::Progress { .. } | Event::RunEnded { .. } => Vec::new(),
+            Event::Started { .. }
+            | Event::Progress { .. }
+            | Event::Reused { .. }
+            | Event::RunEnded { .. } => Vec::new(),
         }
     }
 

@@ -164,6 +164,16 @@ fn before(graph: &FlowGraph) -> Vec<Vec<StepIx>> {
 }
 
 impl<W: Write + Send> Reporter for Plain<W> {
+    fn past(&mut self, event: &Event) {
+        self.progress.apply(event);
+        if let Event::Reused { task, .. } | Event::Finished { task, .. } = event
+            && let Some(ix) = self.progress.graph().find(task.step.as_str())
+        {
+            // What was there before is no news.
+            self.told[ix.index()].ended = self.progress.step_at(ix).1.ended();
+        }
+    }
+
     fn event(&mut self, event: &Event) {
         self.progress.apply(event);
         for line in self.narrator.lines(event) {

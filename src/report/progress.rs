@@ -27,6 +27,8 @@ pub struct StepCounts {
     pub running: u64,
     /// Tasks that succeeded.
     pub succeeded: u64,
+    /// Those of them whose result was taken over from another run.
+    pub reused: u64,
     /// Tasks that failed for good, as far as is known now.
     pub failed: u64,
     /// Tasks that failed for good and whose failure became an artifact.
@@ -149,6 +151,7 @@ impl Progress {
                 attempt,
                 record,
             } => self.finished(task, *attempt, record),
+            Event::Reused { task, record, .. } => self.reused(task, record),
             Event::Retrying { task, .. } => self.retrying(task),
             Event::Caught { task, .. } => self.caught(task),
             Event::Rejected {
@@ -228,6 +231,16 @@ impl Progress {
                     .insert(task.clone(), (attempt, failure.clone()));
             }
         }
+    }
+
+    fn reused(&mut self, task: &TaskId, record: &Record) {
+        let Some(ix) = self.find(task) else { return };
+        self.steps[ix].reused += 1;
+        self.steps[ix].succeeded += 1;
+        if let Ok(outcome) = &record.result {
+            self.go_on(StepIx(ix as u16), outcome);
+        }
+        self.remember_reports(task, record);
     }
 
     fn retrying(&mut self, task: &TaskId) {
@@ -350,6 +363,7 @@ impl Progress {
                 sum.expected += step.expected;
                 sum.running += step.running;
                 sum.succeeded += step.succeeded;
+                sum.reused += step.reused;
                 sum.failed += step.failed;
                 sum.caught += step.caught;
                 sum.retried += step.retried;

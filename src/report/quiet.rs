@@ -34,6 +34,10 @@ impl<W: Write + Send> Quiet<W> {
 }
 
 impl<W: Write + Send> Reporter for Quiet<W> {
+    fn past(&mut self, event: &Event) {
+        self.progress.apply(event);
+    }
+
     fn event(&mut self, event: &Event) {
         self.progress.apply(event);
     }

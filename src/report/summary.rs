@@ -47,6 +47,7 @@ pub fn counts(progress: &Progress) -> String {
     let totals = progress.totals();
     let mut text = human::count(totals.ended(), "task");
     for (number, word) in [
+        (totals.reused, "reused"),
         (totals.failed, "failed"),
         (totals.caught, "caught"),
         (totals.retried, "retried"),
@@ -88,6 +89,12 @@ fn further(progress: &Progress, run: &str, style: &Style) -> String {
             "wrun get {run}/{}/{} --open",
             report.task, report.artifact
         ));
+    }
+    if matches!(
+        progress.ended(),
+        Some((RunStatus::Failed | RunStatus::Cancelled, _))
+    ) {
+        commands.push(format!("wrun resume {run}"));
     }
     commands.push(format!("wrun show {run}"));
     let mut text = String::new();

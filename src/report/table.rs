@@ -55,7 +55,7 @@ impl Table {
     }
 
     /// Adds a row; cells that are missing at its end are empty.
-    pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
+    pub fn row(&mut self, cells: impl Into<Vec<Cell>>) {
         self.rows.push(cells.into());
     }
 

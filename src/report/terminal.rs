@@ -133,6 +133,10 @@ fn over(lines: &[String], columns: usize) -> String {
 }
 
 impl Reporter for Terminal {
+    fn past(&mut self, event: &Event) {
+        self.progress.apply(event);
+    }
+
     fn event(&mut self, event: &Event) {
         self.progress.apply(event);
         let lines = self.narrator.lines(event);

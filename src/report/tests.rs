@@ -69,6 +69,8 @@ fn header() -> RunHeader {
     RunHeader {
         run: "wordcount/42".parse().unwrap(),
         created_at: at(0),
+        clock: Timestamp(0),
+        known_as: 1,
         parameters: Vec::new(),
         snapshot: Digest::of(b"snapshot"),
         module: Digest::of(b"module"),
@@ -89,6 +91,8 @@ fn record(result: Result<Outcome, Failure>, start: u64, ms: u64) -> Record {
         artifacts: Vec::new(),
         logs: Logs::None,
         engine: Digest::of(b"engine"),
+        inputs: crate::model::digest::Digest::from_bytes([0; 32]),
+        observed: Default::default(),
         trace: None,
         usage: Usage {
             started_at: at(start),
@@ -252,6 +256,7 @@ fn a_bad_run_in_plain_lines() {
     run wordcount/42 failed in 50 ms: 3 tasks, 1 failed
       wordcount/42/count/1 failed: memory limit: the step asked for more than 512 MiB
       look further: wrun logs wordcount/42/count/1
+                    wrun resume wordcount/42
                     wrun show wordcount/42
     "#);
 }
@@ -353,19 +358,19 @@ fn machines_get_a_line_for_every_event() {
     let short: Vec<_> = text.lines().skip(1).take(7).collect();
     insta::assert_snapshot!(short.join("\n"), @r#"
     {"version":1,"event":"started","task":"start/-","attempt":0,"at":1795422455000000}
-    {"version":1,"event":"finished","task":"start/-","attempt":0,"outcome":"items","items":3,"artifacts":[],"logs":[{"stream":"stdout","text":"cutting \u001b[2Jinto shards\nhalf a "},{"stream":"log","text":"warn: odd shard\n"},{"stream":"stdout","text":"line"}],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","usage":{"started_at":1795422455000000,"wall_us":12000,"cpu_us":0,"peak_memory":1048576}}
+    {"version":1,"event":"finished","task":"start/-","attempt":0,"outcome":"items","items":3,"artifacts":[],"logs":[{"stream":"stdout","text":"cutting \u001b[2Jinto shards\nhalf a "},{"stream":"log","text":"warn: odd shard\n"},{"stream":"stdout","text":"line"}],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","inputs":"0000000000000000000000000000000000000000000000000000000000000000","usage":{"started_at":1795422455000000,"wall_us":12000,"cpu_us":0,"peak_memory":1048576}}
     {"version":1,"event":"started","task":"count/0","attempt":0,"at":1795422455013000}
     {"version":1,"event":"started","task":"count/1","attempt":0,"at":1795422455013000}
     {"version":1,"event":"progress","task":"count/1","done":1,"total":4,"message":"reading \u0007"}
-    {"version":1,"event":"finished","task":"count/0","attempt":0,"outcome":"done","artifacts":[],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","usage":{"started_at":1795422455013000,"wall_us":20000,"cpu_us":0,"peak_memory":1048576}}
-    {"version":1,"event":"finished","task":"count/1","attempt":0,"outcome":"failed","failure":{"kind":"panic","message":"index out of bounds: the len is 3 but the index is 3","source":"src/lib.rs:41:9","backtrace":["wordcount::count"]},"artifacts":[],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","usage":{"started_at":1795422455013000,"wall_us":30000,"cpu_us":0,"peak_memory":1048576}}
+    {"version":1,"event":"finished","task":"count/0","attempt":0,"outcome":"done","artifacts":[],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","inputs":"0000000000000000000000000000000000000000000000000000000000000000","usage":{"started_at":1795422455013000,"wall_us":20000,"cpu_us":0,"peak_memory":1048576}}
+    {"version":1,"event":"finished","task":"count/1","attempt":0,"outcome":"failed","failure":{"kind":"panic","message":"index out of bounds: the len is 3 but the index is 3","source":"src/lib.rs:41:9","backtrace":["wordcount::count"]},"artifacts":[],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","inputs":"0000000000000000000000000000000000000000000000000000000000000000","usage":{"started_at":1795422455013000,"wall_us":30000,"cpu_us":0,"peak_memory":1048576}}
     "#);
 }
 
 #[test]
 fn machines_get_every_part_of_a_failure_and_a_header() {
-    insta::assert_snapshot!(json::event(&bad_run()[6]), @r#"{"version":1,"event":"finished","task":"count/1","attempt":0,"outcome":"failed","failure":{"kind":"limit","message":"the step asked for more than 512 MiB","hint":"give it more with `resources(memory = \"1 GiB\")`","limit":"memory"},"artifacts":[],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","usage":{"started_at":1795422455013000,"wall_us":30000,"cpu_us":0,"peak_memory":1048576}}"#);
-    insta::assert_snapshot!(json::header(&header()), @r#"{"run":"wordcount/42","created_at":1795422455000000,"user":"ada","wrun":"0.1.0","tags":[],"parameters":[],"snapshot":"2d168e1ff20930e41ae0c8e9b0bfc97bba39b1afb272f6bf9b52bf30716e96a5","module":"f42578c55d5c75569566e601ea5072c5a6d791e617aae2d1674ea29cc70fb37a","engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","seed":0,"limits":{"memory-mib":512,"timeout-ms":86400000,"stack-kib":1024,"table-elements":1000000,"handles":10000,"log-kib":16384,"output-mib":65536,"items":1000000}}"#);
+    insta::assert_snapshot!(json::event(&bad_run()[6]), @r#"{"version":1,"event":"finished","task":"count/1","attempt":0,"outcome":"failed","failure":{"kind":"limit","message":"the step asked for more than 512 MiB","hint":"give it more with `resources(memory = \"1 GiB\")`","limit":"memory"},"artifacts":[],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","inputs":"0000000000000000000000000000000000000000000000000000000000000000","usage":{"started_at":1795422455013000,"wall_us":30000,"cpu_us":0,"peak_memory":1048576}}"#);
+    insta::assert_snapshot!(json::header(&header()), @r#"{"run":"wordcount/42","created_at":1795422455000000,"user":"ada","wrun":"0.1.0","tags":[],"parameters":[],"snapshot":"2d168e1ff20930e41ae0c8e9b0bfc97bba39b1afb272f6bf9b52bf30716e96a5","module":"f42578c55d5c75569566e601ea5072c5a6d791e617aae2d1674ea29cc70fb37a","engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","seed":0,"limits":{"memory-mib":512,"timeout-ms":86400000,"stack-kib":1024,"table-elements":1000000,"handles":10000,"log-kib":16384,"output-mib":65536,"items":1000000},"clock":0,"known_as":1}"#);
 }
 
 #[test]
@@ -376,6 +381,7 @@ fn the_summary_of_a_failed_run_says_how_to_look_further() {
     run wordcount/42 failed in 50 ms: 3 tasks, 1 failed
       wordcount/42/count/1 failed: memory limit: the step asked for more than 512 MiB
       look further: wrun logs wordcount/42/count/1
+                    wrun resume wordcount/42
                     wrun show wordcount/42
     ");
 }

@@ -75,6 +75,26 @@ pub struct Drive<E> {
     pub run: Run,
     /// Counts what happens.
     pub tally: Tally,
+    /// Results that need not be computed again.
+    pub known: Box<dyn Known>,
+}
+
+/// Knows results of tasks from other runs.
+#[async_trait::async_trait]
+pub trait Known: Send {
+    /// What happened when this task was executed before: a [`Event::Reused`] at the end, after what
+    /// it printed. Nothing when it is to be executed.
+    async fn find(&mut self, assignment: &Assignment) -> Vec<Event>;
+}
+
+/// Knows nothing: every task is executed.
+pub struct Nothing;
+
+#[async_trait::async_trait]
+impl Known for Nothing {
+    async fn find(&mut self, _: &Assignment) -> Vec<Event> {
+        Vec::new()
+    }
 }
 
 /// What is underway while a run is driven.
@@ -92,11 +112,13 @@ struct Underway {
 impl<E: Executor> Drive<E> {
     /// Drives the run to its end and says how it ended. Everything is durable then.
     ///
+    /// `commands` are those with which it begins: the scheduler's first, or those that a driver
+    /// before this one left undone.
+    ///
     /// # Errors
     /// [`DriveError`] when the journal cannot be written; nothing that was acknowledged is lost.
-    pub async fn to_end(mut self) -> Result<RunStatus, DriveError> {
+    pub async fn to_end(mut self, commands: Vec<Command>) -> Result<RunStatus, DriveError> {
         let mut underway = Underway::default();
-        let commands = self.scheduler.start();
         let driven = self.turn(commands, &mut underway).await;
         if driven.is_err() {
             self.executor.cancel();
@@ -204,8 +226,14 @@ impl<E: Executor> Drive<E> {
         self.happen(event, underway).await
     }
 
-    /// Lets an event take effect: in the values at hand, the journal, the scheduler, for listeners.
+    /// Lets an event and all that follows from it at once take effect.
     async fn happen(&mut self, event: Event, underway: &mut Underway) -> Result<(), DriveError> {
+        let commands = self.take(event).await?;
+        self.obey(commands, underway).await
+    }
+
+    /// Lets an event take effect: in the values at hand, the journal, the scheduler, for listeners.
+    async fn take(&mut self, event: Event) -> Result<Vec<Command>, DriveError> {
         self.values.add(&event);
         let stored = event.is_stored();
         let going = self.scheduler.ended().is_none();
@@ -229,7 +257,7 @@ impl<E: Executor> Drive<E> {
             self.journal.push(rejected.clone()).await?;
             self.show(rejected);
         }
-        Box::pin(self.obey(commands, underway)).await
+        Ok(commands)
     }
 
     /// Counts an event and shows it to whoever listens.
@@ -261,14 +289,27 @@ impl<E: Executor> Drive<E> {
         }
     }
 
+    /// Does what the scheduler asks for, and what it asks for then.
     async fn obey(
         &mut self,
         commands: Vec<Command>,
         underway: &mut Underway,
     ) -> Result<(), DriveError> {
-        for command in commands {
+        let mut todo = VecDeque::from(commands);
+        while let Some(command) = todo.pop_front() {
             match command {
-                Command::Run(assignment) => underway.queue(assignment),
+                Command::Run(assignment) => {
+                    let known = match underway.ending {
+                        None => self.known.find(&assignment).await,
+                        Some(_) => Vec::new(),
+                    };
+                    if known.is_empty() {
+                        underway.queue(assignment);
+                    }
+                    for event in known {
+                        todo.extend(self.take(event).await?);
+                    }
+                }
                 Command::Catch {
                     task,
                     attempt,
@@ -276,15 +317,12 @@ impl<E: Executor> Drive<E> {
                     failure,
                 } => {
                     let artifact = caught(artifact, &failure);
-                    self.happen(
-                        Event::Caught {
-                            task,
-                            attempt,
-                            artifact,
-                        },
-                        underway,
-                    )
-                    .await?;
+                    let caught = Event::Caught {
+                        task,
+                        attempt,
+                        artifact,
+                    };
+                    todo.extend(self.take(caught).await?);
                 }
                 Command::End(status) => {
                     underway.ending.get_or_insert(status);

@@ -6,10 +6,18 @@
 //!
 //! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
 
+pub mod attach;
 pub mod clock;
+pub mod compare;
 pub mod drive;
+pub mod driver;
+pub mod fold;
 pub mod journal;
+pub mod past;
 pub mod prepare;
+pub mod replay;
+pub mod resume;
+pub mod reuse;
 pub mod showing;
 pub mod start;
 pub mod tally;

@@ -189,18 +189,8 @@ impl Prepared {
     /// # Errors
     /// [`PrepareError`] when it cannot be compiled.
     pub async fn compiled(&self, modules: &Modules) -> Result<Vec<CompiledModule>, PrepareError> {
-        let mut profiles: Vec<Profile> = self
-            .graph
-            .steps()
-            .iter()
-            .map(|node| Profile {
-                portable_floats: node.portable_floats,
-            })
-            .collect();
-        profiles.sort();
-        profiles.dedup();
         let mut compiled = Vec::new();
-        for profile in profiles {
+        for profile in Profile::all_of(&self.graph) {
             let bytes = async || std::fs::read(&self.file).map(Bytes::from);
             compiled.push(modules.prepare(&self.module, profile, bytes).await?);
         }

@@ -8,27 +8,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::drive::{Drive, DriveError, Interrupt};
+use super::drive::{Drive, DriveError, Interrupt, Known, Nothing};
+use super::driver::Keeper;
 use super::journal::Journal;
-use super::prepare::Prepared;
+use super::past::{self, Program};
 use super::showing::Showing;
 use super::tally::Tally;
 use crate::datastore::Datastore;
 use crate::datastore::journal::JournalError;
+use crate::datastore::lease::Held;
 use crate::datastore::object::StoreError;
 use crate::datastore::run::{Run, RunError};
 use crate::executor::local::LocalExecutor;
 use crate::model::artifact::{Artifact, INLINE_RECORD, MediaType, Value, ValueAt};
-use crate::model::digest::Digest;
 use crate::model::event::{Event, RunStatus};
+use crate::model::graph::FlowGraph;
 use crate::model::header::{Limits, RunHeader, StepSettings};
-use crate::model::id::RunId;
+use crate::model::id::{RunId, RunNumber};
 use crate::model::name::{ArtifactName, StepName, Tag};
-use crate::sandbox::CompiledModule;
+use crate::model::time::Timestamp;
 use crate::sandbox::Launcher;
 use crate::sandbox::call::Profile;
 use crate::sandbox::engine::engine_id;
-use crate::scheduler::{Policy, Scheduler};
+use crate::scheduler::{Command, Policy, Scheduler};
 use crate::task::attempt::Clock;
 use crate::task::list::Lists;
 use crate::task::site::Site;
@@ -83,6 +85,8 @@ pub enum Given {
     Value(MediaType, Bytes),
     /// A file whose bytes are the value.
     File(PathBuf, MediaType),
+    /// A value of another run, which is in the datastore or has its bytes with it.
+    Kept(Value),
 }
 
 /// All that decides about a run and is not in its code.
@@ -102,6 +106,10 @@ pub struct Settings {
     pub user: String,
     /// How many tasks run at once.
     pub workers: usize,
+    /// Where the virtual clock starts; when the run does, if nothing is said.
+    pub clock: Option<Timestamp>,
+    /// The run that it continues, which decides about clock and seed.
+    pub origin: Option<Origin>,
 }
 
 /// What a run needs of the machine.
@@ -116,27 +124,51 @@ pub struct Machine {
     pub interrupts: UnboundedReceiver<Interrupt>,
 }
 
-/// A run that was created and not yet driven.
+/// What a run continues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The run.
+    pub run: RunId,
+    /// Where its virtual clock starts.
+    pub clock: Timestamp,
+    /// The number that its tasks see.
+    pub known_as: RunNumber,
+}
+
+/// A run that can be driven now.
 pub struct Started {
     /// The run.
     pub run: Run,
-    site: Arc<Site>,
-    workers: usize,
+    /// What happened before; only the journal's events, and only of a run that is taken over.
+    pub past: Vec<Event>,
+    pub(super) site: Arc<Site>,
+    pub(super) workers: usize,
+    /// The scheduler as it stands, and what it has asked for.
+    pub(super) beginning: (Scheduler, Vec<Command>),
+    pub(super) known: Box<dyn Known>,
+    /// The lease, where it was taken already.
+    pub(super) held: Option<Held>,
 }
 
-/// Creates a run of `prepared`, whose code is `snapshot` and `modules`. Nothing is executed yet.
+/// What is decided for the scheduler of a run with these limits.
+pub fn policy(limits: &Limits) -> Policy {
+    Policy {
+        max_items: limits.items,
+        infrastructure_retries: INFRASTRUCTURE_RETRIES,
+    }
+}
+
+/// Creates a run of `program`. Nothing is executed yet.
 ///
 /// # Errors
 /// [`StartError`] when a parameter or the run itself cannot be stored.
 pub async fn create(
     datastore: &Datastore,
-    prepared: &Prepared,
-    code: (Digest, Vec<CompiledModule>),
+    program: Program,
     settings: Settings,
     machine: &Machine,
 ) -> Result<Started, StartError> {
     let parameters = store_parameters(datastore, settings.parameters).await?;
-    let (snapshot, modules) = code;
     let created_at = machine.clock.now();
     let Settings {
         seed,
@@ -145,53 +177,91 @@ pub async fn create(
         tags,
         user,
         workers,
+        origin,
+        clock,
         ..
     } = settings;
     let header = |run: RunId| RunHeader {
-        run,
         created_at,
+        clock: origin
+            .as_ref()
+            .map_or(clock.unwrap_or(created_at), |it| it.clock),
+        known_as: origin.as_ref().map_or(run.number, |it| it.known_as),
+        run,
         parameters,
-        snapshot,
-        module: prepared.module,
+        snapshot: program.snapshot,
+        module: program.module,
         seed,
         limits,
         steps,
         engine: engine_id(Profile::default()),
-        origin: None,
+        origin: origin.map(|origin| origin.run),
         user,
         tags,
         wrun: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let run = datastore.create_run(prepared.graph.name(), header).await?;
-    let site = Arc::new(Site {
+    let run = datastore.create_run(program.graph.name(), header).await?;
+    let site = Arc::new(site(datastore, &run, program, &machine.launcher));
+    let mut scheduler = past::scheduler(run.header(), &site.graph);
+    let commands = scheduler.start();
+    Ok(Started {
+        run,
+        past: Vec::new(),
+        site,
+        workers,
+        beginning: (scheduler, commands),
+        known: Box::new(Nothing),
+        held: None,
+    })
+}
+
+/// What all attempts of `run` share.
+pub(super) fn site(
+    datastore: &Datastore,
+    run: &Run,
+    program: Program,
+    launcher: &Launcher,
+) -> Site {
+    Site {
         datastore: datastore.clone(),
         header: Arc::new(run.header().clone()),
-        graph: prepared.graph.clone(),
+        graph: program.graph,
         values: Arc::new(Values::new(datastore.clone(), run.clone())),
         lists: Lists::default(),
-        modules,
-        launcher: machine.launcher.clone(),
-    });
-    Ok(Started { run, site, workers })
+        modules: program.compiled,
+        launcher: launcher.clone(),
+    }
 }
 
 impl Started {
+    /// The flow.
+    pub fn graph(&self) -> Arc<FlowGraph> {
+        self.site.graph.clone()
+    }
+
     /// Drives the run to its end.
     ///
     /// # Errors
     /// [`StartError`] when its journal cannot be written; what was acknowledged stays.
     pub async fn drive(self, machine: Machine) -> Result<RunStatus, StartError> {
-        let Self { run, site, workers } = self;
+        let Self {
+            run,
+            past,
+            site,
+            workers,
+            beginning: (scheduler, commands),
+            known,
+            held,
+        } = self;
         let id = run.id().clone();
         let header = Box::new(run.header().clone());
         // Nobody may be listening, and the run goes on all the same.
         let _ = machine.listener.send(vec![Event::RunStarted { header }]);
-        let policy = Policy {
-            max_items: site.header.limits.items,
-            infrastructure_retries: INFRASTRUCTURE_RETRIES,
-        };
+        let keeping = Keeper::start(run.clone(), held, machine.clock.clone());
+        let mut tally = Tally::default();
+        past.iter().for_each(|event| tally.count(event));
         let drive = Drive {
-            scheduler: Scheduler::new(site.graph.clone(), &site.header.parameters, policy),
+            scheduler,
             journal: Journal::new(run.writer().await?, site.values.clone()),
             values: site.values.clone(),
             executor: LocalExecutor::new(site, workers, machine.clock.clone()),
@@ -199,12 +269,12 @@ impl Started {
             listener: Showing::new(machine.listener),
             interrupts: machine.interrupts,
             run,
-            tally: Tally::default(),
+            tally,
+            known,
         };
-        drive
-            .to_end()
-            .await
-            .map_err(|source| StartError::Drive { run: id, source })
+        let driven = drive.to_end(commands).await;
+        keeping.stop().await;
+        driven.map_err(|source| StartError::Drive { run: id, source })
     }
 }
 
@@ -224,6 +294,7 @@ async fn store_parameters(
                 })?
             }
             Given::File(path, media) => store_file(datastore, &name, &path, media).await?,
+            Given::Kept(value) => value,
         };
         artifacts.push(Artifact { name, value });
     }

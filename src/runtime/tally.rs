@@ -28,6 +28,11 @@ impl Tally {
                     Err(failure) => self.failed(task, failure),
                 }
             }
+            Event::Reused { task, .. } => {
+                let counts = self.of(task);
+                counts.reused += 1;
+                counts.succeeded += 1;
+            }
             // What failed was not yet for good.
             Event::Retrying { task, .. } => {
                 self.of(task).failed -= 1;
@@ -64,6 +69,7 @@ impl Tally {
             tasks.succeeded += counts.succeeded;
             tasks.failed += counts.failed;
             tasks.caught += counts.caught;
+            tasks.reused += counts.reused;
             tasks.attempts += counts.attempts;
         }
         RunSummary {

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::artifact::MediaType;
 use crate::model::failure::Failure;
+use crate::model::graph::{FlowGraph, StepNode};
 use crate::model::header::Limits;
 use crate::model::name::{ArtifactName, FlowName, StepName};
-use crate::model::record::{LogChunk, Outcome};
+use crate::model::record::{LogChunk, Observed, Outcome};
 use crate::model::time::Timestamp;
 
 /// How code is compiled where a flow may choose. Part of the engine id.
@@ -17,6 +18,23 @@ use crate::model::time::Timestamp;
 pub struct Profile {
     /// Every float operation gives the same bits on every processor family, also for NaN.
     pub portable_floats: bool,
+}
+
+impl Profile {
+    /// The profile of a step.
+    pub fn of(step: &StepNode) -> Self {
+        Self {
+            portable_floats: step.portable_floats,
+        }
+    }
+
+    /// Every profile that a step of `graph` asks for, once.
+    pub fn all_of(graph: &FlowGraph) -> Vec<Self> {
+        let mut all: Vec<Self> = graph.steps().iter().map(Self::of).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
 }
 
 /// Who the task is, as it may learn it itself.
@@ -138,6 +156,8 @@ pub struct Reply {
     pub puts: Vec<Put>,
     /// What it printed and was not sent before.
     pub logs: Vec<LogChunk>,
+    /// What it asked about itself and its surroundings.
+    pub observed: Observed,
     /// Processor time of the guest, in microseconds.
     pub cpu_us: u64,
     /// The most memory that the instance had, in bytes.

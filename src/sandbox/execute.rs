@@ -17,7 +17,7 @@ use crate::model::digest::Digest;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::header::Limits;
 use crate::model::name::CaseName;
-use crate::model::record::Outcome;
+use crate::model::record::{Observed, Outcome};
 
 /// The most bytes that may pass between guest and host in one call while a step runs: all that a
 /// guest can address, since what is not copied is not worth a limit.
@@ -123,11 +123,13 @@ impl Prepared {
             Ok(()) => result,
             Err(error) => Err(*Stop::agent_gone(error).0),
         };
+        let observed = guest.observed();
         let written = guest.task.map(|task| task.into_puts()).unwrap_or_default();
         let reply = Reply {
             puts: if result.is_ok() { written } else { Vec::new() },
             result,
             logs: Vec::new(),
+            observed,
             cpu_us: cpu_time().saturating_sub(before) / 1_000,
             peak_memory: guest.limiter.peak(),
         };
@@ -358,6 +360,7 @@ fn unable(refusal: &Refusal) -> Reply {
         result: Err(Failure::new(FailureKind::Infrastructure, message)),
         puts: Vec::new(),
         logs: Vec::new(),
+        observed: Observed::NOTHING,
         cpu_us: 0,
         peak_memory: 0,
     }

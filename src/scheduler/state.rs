@@ -115,6 +115,7 @@ impl Scheduler {
                 attempt,
                 record,
             } => self.finished(task, *attempt, record),
+            Event::Reused { task, record, .. } => self.finished(task, 0, record),
             Event::Caught {
                 task,
                 attempt,

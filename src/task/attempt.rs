@@ -8,12 +8,13 @@ use crate::model::digest::Digest;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::graph::StepNode;
 use crate::model::id::Frame;
-use crate::model::record::{Logs, Outcome, Record, Usage};
+use crate::model::record::{Logs, Observed, Outcome, Record, Usage};
 use crate::model::time::Timestamp;
 use crate::sandbox::call::{Branches, Context, Given, Profile, Readable, Reply, Request};
 use crate::scheduler::Assignment;
 
 use super::host::{AttemptHost, Listener};
+use super::inputs;
 use super::outputs;
 use super::site::{Site, Slot};
 
@@ -36,13 +37,13 @@ pub async fn run_attempt(
 ) -> Record {
     let started_at = clock.now();
     let node = site.graph.step(assignment.step);
-    let profile = Profile {
-        portable_floats: node.portable_floats,
-    };
-    let mut record = match execute(site, slot, assignment, listener).await {
+    let profile = Profile::of(node);
+    let mut inputs = Digest::from_bytes([0; 32]);
+    let mut record = match execute(site, slot, assignment, listener, &mut inputs).await {
         Ok(record) => record,
         Err(failure) => failed(failure),
     };
+    record.inputs = inputs;
     record.engine = *site.module(profile).engine();
     record.usage.started_at = started_at;
     record.usage.wall_us = clock.now().micros_since(started_at);
@@ -56,6 +57,8 @@ pub fn failed(failure: Failure) -> Record {
         artifacts: Vec::new(),
         logs: Logs::None,
         engine: Digest::from_bytes([0; 32]),
+        inputs: Digest::from_bytes([0; 32]),
+        observed: Observed::NOTHING,
         trace: None,
         usage: Usage::default(),
     }
@@ -66,6 +69,7 @@ async fn execute(
     slot: &mut Slot,
     assignment: &Assignment,
     listener: &dyn Listener,
+    inputs: &mut Digest,
 ) -> Result<Record, Failure> {
     let node = site.graph.step(assignment.step);
     let reads: Vec<Option<Value>> = node
@@ -74,6 +78,7 @@ async fn execute(
         .map(|read| assignment.env.get(read.name.as_str()).cloned())
         .collect();
     let request = request(site, node, assignment, &reads).await?;
+    *inputs = inputs::digest(node, assignment, request.item.as_deref());
     let names = node.inputs.iter().map(|read| read.name.clone()).collect();
     let mut host = AttemptHost::new(site, assignment, reads, names, listener);
     let profile = request.profile;
@@ -94,6 +99,7 @@ async fn settle(site: &Site, node: &StepNode, host: &mut AttemptHost<'_>, reply:
         result,
         puts,
         logs,
+        observed,
         cpu_us,
         peak_memory,
     } = reply;
@@ -110,6 +116,7 @@ async fn settle(site: &Site, node: &StepNode, host: &mut AttemptHost<'_>, reply:
     };
     record.result = result;
     record.logs = outputs::logs(site, logs).await;
+    record.observed = observed;
     record.usage.cpu_us = cpu_us;
     record.usage.peak_memory = peak_memory;
     record
@@ -145,16 +152,8 @@ async fn request(
     reads: &[Option<Value>],
 ) -> Result<Request, Failure> {
     let readable = readables(site, node, reads).await?;
-    let item = match (&assignment.item, &node.item) {
-        (Some(item), Some(_)) => {
-            let bytes = site
-                .lists
-                .element(&site.datastore, &site.values, &item.list, item.index)
-                .await;
-            Some(bytes.map_err(|e| lost("could not read the foreach element", &e))?)
-        }
-        _ => None,
-    };
+    let item = inputs::item(site, node, assignment).await;
+    let item = item.map_err(|e| lost("could not read the foreach element", &e))?;
     let branches = assignment
         .branches
         .as_ref()
@@ -164,9 +163,7 @@ async fn request(
             names: node.inputs.iter().map(|read| read.name.clone()).collect(),
         });
     Ok(Request {
-        profile: Profile {
-            portable_floats: node.portable_floats,
-        },
+        profile: Profile::of(node),
         step: node.name.clone(),
         context: context(site, assignment),
         reads: readable,
@@ -174,7 +171,7 @@ async fn request(
         branches,
         writes: node.writes.iter().map(|w| w.name.clone()).collect(),
         limits: site.limits(&assignment.task),
-        clock: site.header.created_at,
+        clock: site.header.clock,
         entropy: site.entropy(&assignment.task),
     })
 }
@@ -183,7 +180,7 @@ fn context(site: &Site, assignment: &Assignment) -> Context {
     let frames = assignment.task.place.frames();
     Context {
         flow: site.header.run.flow.clone(),
-        run: site.header.run.number,
+        run: site.header.known_as,
         place: assignment.task.place.to_string(),
         indices: frames
             .iter()

@@ -9,6 +9,7 @@
 
 pub mod attempt;
 pub mod host;
+pub mod inputs;
 pub mod list;
 pub mod outputs;
 pub mod site;

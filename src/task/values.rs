@@ -171,7 +171,7 @@ impl Values {
 /// The small values that `event` carries.
 fn inline_values(event: &Event) -> impl Iterator<Item = (Digest, Bytes)> + '_ {
     let artifacts: &[Artifact] = match event {
-        Event::Finished { record, .. } => &record.artifacts,
+        Event::Finished { record, .. } | Event::Reused { record, .. } => &record.artifacts,
         Event::Caught { artifact, .. } => std::slice::from_ref(artifact),
         _ => &[],
     };

@@ -100,8 +100,10 @@ fn at(ms: u64) -> Timestamp {
 
 fn header(run: wrun::model::id::RunId, created_at: Timestamp) -> RunHeader {
     RunHeader {
+        known_as: run.number,
         run,
         created_at,
+        clock: created_at,
         parameters: vec![artifact("parts", MediaType::cbor(), b"\x08")],
         snapshot: Digest::of(b"snapshot"),
         module: Digest::of(b"module"),
@@ -136,6 +138,8 @@ fn record(result: Result<Outcome, Failure>, start: u64, ms: u64) -> Record {
         artifacts: Vec::new(),
         logs: Logs::None,
         engine: Digest::of(b"engine"),
+        inputs: wrun::model::digest::Digest::from_bytes([0; 32]),
+        observed: Default::default(),
         trace: None,
         usage,
     }

@@ -33,10 +33,11 @@ const fn shape(
 }
 
 /// Before any sample runs.
-const BEFORE: [&str; 3] = [
+const BEFORE: [&str; 4] = [
     "wrun run examples/flaky",
     "wrun run examples/flaky --silent 4 || true",
     "wrun run examples/penguins",
+    "wrun resume flaky/1 --path examples/flaky --from end",
 ];
 
 const SHAPES: &[Shape] = &[
@@ -77,7 +78,19 @@ const SHAPES: &[Shape] = &[
         "`form` is `text`, `mermaid`, `dot` or `svg`.",
         "flow form graph",
     ),
-    shape("run", &[], "A line for each event, see below.", ""),
+    shape(
+        "run, resume, attach",
+        &[],
+        "A line for each event, see below.",
+        "",
+    ),
+    shape(
+        "replay",
+        &["wrun replay flaky/1 --json"],
+        "A difference has `task`, `attempt`, `what`, `recorded`, `replayed`, and `engines` where they differ; \
+         what is left out has `task`, `attempt` and `why`.",
+        "run identical tasks attempts artifacts other_engine different differences left_out",
+    ),
     shape(
         "runs",
         &["wrun runs --json"],
@@ -101,6 +114,7 @@ const SHAPES: &[Shape] = &[
         &[
             "wrun show flaky/1/start/- --json",
             "wrun show flaky/2/start --json",
+            "wrun show flaky/3/start --json",
         ],
         "The members of a task, and these. A record is that of an attempt, with the number `attempt`.",
         "run +task artifacts records",
@@ -158,8 +172,8 @@ const PARTS: &[Shape] = &[
     shape(
         "header",
         &[],
-        "How a run began. `parameters` are artifacts.",
-        "run created_at user wrun ?origin tags parameters snapshot module engine seed limits",
+        "How a run began. `parameters` are artifacts; `clock` is where the time of its tasks begins, `known_as` the number that they see.",
+        "run created_at user wrun ?origin tags parameters snapshot module engine seed limits clock known_as",
     ),
     shape(
         "artifact",
@@ -170,15 +184,15 @@ const PARTS: &[Shape] = &[
     shape(
         "task",
         &[],
-        "`status` is `succeeded`, `failed` or `caught`; `failure` says why it did not succeed.",
-        "task status attempts started_at ended_at wall_us cpu_us peak_memory ?failure",
+        "`status` is `succeeded`, `failed` or `caught`; `failure` says why it did not succeed, `reused_from` which run executed it when its result was taken over.",
+        "task status attempts started_at ended_at wall_us cpu_us peak_memory ?failure ?reused_from",
     ),
     shape(
         "record",
         &[],
         "`outcome` is `done`, `case` (with the `case` chosen), `items` (with how many `items`) or `failed` (with `failure`). \
-         `logs` are what was printed, `logs_blob` names a blob when that is long.",
-        "outcome ?case ?items ?failure artifacts ?logs ?logs_blob engine ?trace usage",
+         `logs` are what was printed, `logs_blob` names a blob when that is long. `inputs` is a digest of all that the task could read, `observed` what it asked for besides.",
+        "outcome ?case ?items ?failure artifacts ?logs ?logs_blob engine inputs ?observed ?trace usage",
     ),
     shape(
         "failure",
@@ -214,6 +228,12 @@ const EVENTS: &[Shape] = &[
         &[],
         "The attempt that will be made, and why.",
         "task attempt after_ms failure",
+    ),
+    shape(
+        "reused",
+        &[],
+        "The result was taken over from the run `from`. And the members of a record.",
+        "task attempt from +record",
     ),
     shape(
         "caught",
@@ -257,7 +277,7 @@ pub fn text() -> String {
     SHAPES.iter().for_each(|shape| text += &shape.row());
     text += "\nInside of these, and of events:\n\n| object | members | |\n|---|---|---|\n";
     PARTS.iter().for_each(|shape| text += &shape.row());
-    text += "\n`wrun run --json` writes events. Each has the member `event`, and:\n\n\
+    text += "\n`wrun run`, `resume` and `attach` write events. Each has the member `event`, and:\n\n\
              | `event` | members | |\n|---|---|---|\n";
     EVENTS.iter().for_each(|shape| text += &shape.row());
     text
@@ -372,7 +392,9 @@ fn commands_write_the_json_that_is_documented() {
         }
     }
     let mut seen = std::collections::BTreeSet::new();
-    for line in lines(&mut world, "wrun run examples/flaky --json") {
+    let run = lines(&mut world, "wrun run examples/flaky --json");
+    let resume = "wrun resume flaky/1 --path examples/flaky --from end --json 2>/dev/null";
+    for line in run.into_iter().chain(lines(&mut world, resume)) {
         let event = line["event"].as_str().expect("an event has a name");
         wrong += &named(EVENTS, event).wrong(&line, &["version", "event"]);
         wrong += &inside(&line);

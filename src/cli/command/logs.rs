@@ -128,6 +128,12 @@ fn piece<'a>(store: &Store, event: &'a Event) -> Result<Option<Piece<'a>>, CliEr
             task,
             attempt,
             record,
+        }
+        | Event::Reused {
+            task,
+            attempt,
+            record,
+            ..
         } => {
             let at = Timestamp(
                 record

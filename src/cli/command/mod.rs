@@ -1,5 +1,6 @@
 //! One file per command: its arguments and one function.
 
+pub(crate) mod attach;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod code;
@@ -11,6 +12,8 @@ pub(crate) mod graph;
 pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod new;
+pub(crate) mod replay;
+pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod show;

@@ -1,33 +1,19 @@
 //! `wrun run`: builds a flow when something changed, and runs it.
 
 use std::ffi::OsString;
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
-
-use tokio::sync::mpsc::UnboundedSender;
 
 use crate::cli::context::Context;
+use crate::cli::drive::Stage;
 use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::flow::{self, FlowAt, Workshop};
-use crate::cli::params::{self, Disk, GivenValue};
+use crate::cli::flow::{FlowAt, Workshop};
+use crate::cli::params::{self, Disk, GivenParam, GivenValue};
 use crate::config::{Flags, Seed};
 use crate::datastore::{Datastore, DatastoreUrl};
 use crate::model::artifact::MediaType;
-use crate::model::event::{Event, RunStatus};
 use crate::model::graph::FlowGraph;
 use crate::model::name::{ArtifactName, Tag};
-use crate::report::jsonl::Jsonl;
-use crate::report::plain::Plain;
-use crate::report::quiet::Quiet;
-use crate::report::terminal::{Surroundings, Terminal};
-use crate::report::{self, Reporter};
-use crate::runtime::clock::SystemClock;
-use crate::runtime::drive::Interrupt;
-use crate::runtime::prepare::Prepared;
-use crate::runtime::start::{self, Given, Machine, Settings};
-use crate::sandbox::CompiledModule;
-use crate::task::attempt::Clock;
+use crate::runtime::start::{self, Given, Settings};
 
 /// Run a flow
 ///
@@ -108,105 +94,16 @@ async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8
     let url: DatastoreUrl = workshop.settings.datastore.parse()?;
     let datastore = Datastore::open_or_create(&url).await?;
     let datastore = datastore.with_level(workshop.settings.compression_level);
-    let modules = prepared.compiled(&workshop.modules).await?;
-    let snapshot = prepared
-        .snapshot(&datastore, &workshop.settings.datastore)
-        .await?;
+    let program = workshop.program(&datastore, &prepared).await?;
     let settings = settings(workshop, parameters, &args.tags);
-    let code = (snapshot, modules);
-    drive(cx, &datastore, prepared, code, settings).await
-}
-
-async fn drive(
-    cx: &Context,
-    datastore: &Datastore,
-    prepared: Prepared,
-    code: (crate::model::digest::Digest, Vec<CompiledModule>),
-    settings: Settings,
-) -> Result<u8, CliError> {
-    let (listener, events) = std::sync::mpsc::channel();
-    let (ask, interrupts) = tokio::sync::mpsc::unbounded_channel();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let machine = Machine {
-        clock,
-        launcher: flow::launcher()?,
-        listener,
-        interrupts,
-    };
-    let started = start::create(datastore, &prepared, code, settings, &machine).await?;
-    let reporter = show(cx, prepared.graph.clone(), events);
-    let signals = tokio::spawn(listen(ask));
-    let status = started.drive(machine).await;
-    signals.abort();
-    // A reporter that panicked has said so; the run is as it is.
-    let _ = reporter.join();
-    Ok(match status? {
-        RunStatus::Succeeded => exit::OK,
-        RunStatus::Failed => exit::RUN_FAILED,
-        RunStatus::Cancelled => exit::CANCELLED,
-    })
-}
-
-/// Shows the events on a thread of their own, so that a slow terminal slows no task.
-fn show(
-    cx: &Context,
-    graph: Arc<FlowGraph>,
-    events: Receiver<Vec<Event>>,
-) -> std::thread::JoinHandle<()> {
-    let out = &cx.out;
-    let mut reporter: Box<dyn Reporter> = if out.json {
-        Box::new(Jsonl::new(std::io::BufWriter::new(std::io::stdout())))
-    } else if out.is_quiet() {
-        Box::new(Quiet::new(graph, out.talk_style, std::io::stderr()))
-    } else if out.can_draw {
-        let sized = out.clone();
-        let around = Surroundings {
-            out: Box::new(std::io::stderr()),
-            clock: Box::new(|| SystemClock.now()),
-            size: Box::new(move || sized.talk_size()),
-        };
-        Box::new(Terminal::new(graph, out.talk_style, around))
-    } else {
-        Box::new(Plain::new(graph, out.talk_style, std::io::stderr()))
-    };
-    std::thread::spawn(move || report::follow(&events, &mut *reporter))
-}
-
-/// Passes on that somebody wants the run to stop: gently at first, at once when asked again.
-async fn listen(ask: UnboundedSender<Interrupt>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return;
-    };
-    let mut next = Interrupt::Stop;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if ask.send(next).is_err() {
-            return;
-        }
-        next = Interrupt::Kill;
-    }
+    let stage = Stage::new()?;
+    let started = start::create(&datastore, program, settings, &stage.machine).await?;
+    stage.drive(cx, started).await
 }
 
 /// Every parameter that has a value: those that were given, and the defaults of the others.
 fn parameters(graph: &FlowGraph, raw: &[OsString]) -> Result<Vec<(ArtifactName, Given)>, CliError> {
-    let mut values: Vec<(ArtifactName, Given)> = params::parse(graph, raw, &Disk)?
-        .into_iter()
-        .map(|given| {
-            let value = match given.value {
-                GivenValue::Cbor(bytes) => Given::Value(MediaType::cbor(), bytes.into()),
-                GivenValue::Text(text) => Given::Value(MediaType::new("text/plain"), text.into()),
-                GivenValue::File(path) => Given::File(path, MediaType::new(MediaType::BYTES)),
-            };
-            (given.name, value)
-        })
-        .collect();
+    let mut values = given(params::parse(graph, raw, &Disk)?);
     for param in graph.parameters() {
         let given = values.iter().any(|(name, _)| *name == param.name);
         if let (false, Some(default)) = (given, &param.default) {
@@ -217,6 +114,17 @@ fn parameters(graph: &FlowGraph, raw: &[OsString]) -> Result<Vec<(ArtifactName, 
         }
     }
     Ok(values)
+}
+
+/// Parameters as the runtime takes them.
+pub(super) fn given(parsed: Vec<GivenParam>) -> Vec<(ArtifactName, Given)> {
+    let value = |value| match value {
+        GivenValue::Cbor(bytes) => Given::Value(MediaType::cbor(), bytes.into()),
+        GivenValue::Text(text) => Given::Value(MediaType::new("text/plain"), text.into()),
+        GivenValue::File(path) => Given::File(path, MediaType::new(MediaType::BYTES)),
+    };
+    let given = parsed.into_iter();
+    given.map(|it| (it.name, value(it.value))).collect()
 }
 
 fn settings(workshop: &Workshop, parameters: Vec<(ArtifactName, Given)>, tags: &[Tag]) -> Settings {
@@ -232,6 +140,8 @@ fn settings(workshop: &Workshop, parameters: Vec<(ArtifactName, Given)>, tags: &
         tags: tags.to_vec(),
         user: user(),
         workers: workshop.settings.max_workers,
+        clock: None,
+        origin: None,
     }
 }
 
@@ -243,7 +153,7 @@ fn random_seed() -> u64 {
 }
 
 /// The name of whoever starts the run; a number where the environment gives no name.
-fn user() -> String {
+pub(super) fn user() -> String {
     let named = ["USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok());

@@ -127,7 +127,7 @@ fn named(run: &RunId, cx: &Context) -> Cell {
 fn to_json(facts: &RunFacts) -> serde_json::Value {
     json::object([
         ("run", json!(facts.run)),
-        ("status", facts.state.name().into()),
+        ("status", facts.state.word().into()),
         ("created_at", json!(facts.created_at)),
         ("took_us", facts.took_us.into()),
         ("tasks", facts.tasks.into()),

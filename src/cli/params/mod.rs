@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use help::{command, help};
-pub use parse::parse;
+pub use parse::{parse, parse_some};
 pub use split::split;
 
 use crate::model::name::ArtifactName;

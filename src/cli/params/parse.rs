@@ -33,6 +33,39 @@ pub fn parse(
     arguments: &[OsString],
     files: &dyn Files,
 ) -> Result<Vec<GivenParam>, CliError> {
+    let (values, given, mut wrong) = convert_all(graph, arguments, files);
+    wrong.extend(missing(graph, &given));
+    if wrong.is_empty() {
+        Ok(values)
+    } else {
+        Err(refuse(graph, wrong))
+    }
+}
+
+/// The same for a run that continues another: what is not given is as it was there.
+///
+/// # Errors
+/// As [`parse`], but nothing is missing.
+pub fn parse_some(
+    graph: &FlowGraph,
+    arguments: &[OsString],
+    files: &dyn Files,
+) -> Result<Vec<GivenParam>, CliError> {
+    let (values, given, wrong) = convert_all(graph, arguments, files);
+    if !wrong.is_empty() {
+        return Err(refuse(graph, wrong));
+    }
+    let is_given = |it: &GivenParam| given.contains_key(it.name.as_str());
+    Ok(values.into_iter().filter(is_given).collect())
+}
+
+type Texts<'a> = BTreeMap<&'a str, Vec<String>>;
+
+fn convert_all<'a>(
+    graph: &'a FlowGraph,
+    arguments: &[OsString],
+    files: &dyn Files,
+) -> (Vec<GivenParam>, Texts<'a>, Vec<Wrong>) {
     let mut wrong = Vec::new();
     let given = collect(graph, arguments, &mut wrong);
     let mut values = Vec::new();
@@ -50,12 +83,7 @@ pub fn parse(
             Err(it) => wrong.extend(it),
         }
     }
-    wrong.extend(missing(graph, &given));
-    if wrong.is_empty() {
-        Ok(values)
-    } else {
-        Err(refuse(graph, wrong))
-    }
+    (values, given, wrong)
 }
 
 /// The texts that were given for each parameter.

@@ -66,6 +66,12 @@ pub enum BlobError {
         /// The most that the caller takes.
         limit: u64,
     },
+    /// What should be the log of an attempt is something else.
+    #[error("blob `{digest}` is not the log of an attempt")]
+    NotLogs {
+        /// The blob.
+        digest: Digest,
+    },
     /// The value's bytes are kept in a record and must be looked up there.
     #[error("the bytes of value `{digest}` are in a record; load the record first")]
     InRecord {

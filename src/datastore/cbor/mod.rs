@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+pub mod differ;
 mod head;
 mod rewrite;
 mod scan;

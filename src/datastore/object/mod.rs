@@ -13,6 +13,7 @@ use bytes::Bytes;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod fault;
+pub mod layer;
 pub mod local;
 pub mod memory;
 

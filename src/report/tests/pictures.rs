@@ -148,6 +148,7 @@ fn a_terminal_is_left_with_the_last_picture_and_the_summary() {
     run wordcount/42 failed in 50 ms: 3 tasks, 1 failed
       wordcount/42/count/1 failed: memory limit: the step asked for more than 512 MiB
       look further: wrun logs wordcount/42/count/1
+                    wrun resume wordcount/42
                     wrun show wordcount/42
     "#);
     let wide = drawn(&good_run(), 80, 24);

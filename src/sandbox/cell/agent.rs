@@ -29,6 +29,7 @@ use self::stderr::Tail;
 use crate::model::definition::Definition;
 use crate::model::failure::{Failure, FailureKind, Limit};
 use crate::model::header::Limits;
+use crate::model::record::Observed;
 use crate::sandbox::call::{Profile, Reply, Request};
 use crate::sandbox::execute::Refusal;
 use crate::sandbox::host::Host;
@@ -430,6 +431,7 @@ fn failed_reply(failure: Failure) -> Reply {
         result: Err(failure),
         puts: Vec::new(),
         logs: Vec::new(),
+        observed: Observed::NOTHING,
         cpu_us: 0,
         peak_memory: 0,
     }

@@ -21,6 +21,7 @@ pub const TICK: u64 = 1_000;
 #[derive(Debug)]
 pub struct Clock {
     now: u64,
+    was_read: bool,
 }
 
 impl Clock {
@@ -28,13 +29,20 @@ impl Clock {
     pub fn starting_at(start: Timestamp) -> Self {
         Self {
             now: start.0.saturating_mul(1_000),
+            was_read: false,
         }
     }
 
     /// The time, one tick after the last reading.
     pub fn read(&mut self) -> u64 {
+        self.was_read = true;
         self.now = self.now.saturating_add(TICK);
         self.now
+    }
+
+    /// Whether anybody asked for the time.
+    pub fn was_read(&self) -> bool {
+        self.was_read
     }
 
     /// Time passes until `then`, if that is ahead.

@@ -14,7 +14,9 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         |mut store: StoreContextMut<'_, Guest>, (): ()| {
             let guest = store.data_mut();
             let seed = guest.chance.seed();
-            let request = guest.task("task.current")?.request();
+            let task = guest.task("task.current")?;
+            task.tell_itself();
+            let request = task.request();
             let context = &request.context;
             Ok((Context {
                 flow: context.flow.to_string(),

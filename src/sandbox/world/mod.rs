@@ -36,6 +36,7 @@ use self::stop::Stop;
 use super::call::Request;
 use crate::model::digest::Digest;
 use crate::model::header::Limits;
+use crate::model::record::Observed;
 use crate::model::time::Timestamp;
 
 /// The interfaces that a module may import, without their versions.
@@ -115,6 +116,16 @@ impl Guest {
             chance,
             printed: Printed::new(limits),
         }
+    }
+
+    /// What the guest asked about itself and its surroundings so far.
+    pub fn observed(&self) -> Observed {
+        let knows_itself = self.task.as_ref().is_some_and(Task::knows_itself);
+        // Who a task is comes with a number that follows from its entropy.
+        Observed::NOTHING
+            .with(Observed::TIME, self.clock.was_read())
+            .with(Observed::CHANCE, self.chance.was_used())
+            .with(Observed::IDENTITY, knows_itself)
     }
 
     /// The running task, for the function `asked`, which only a task may call.

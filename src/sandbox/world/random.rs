@@ -22,6 +22,7 @@ pub struct Chance {
     hash_seed: (u64, u64),
     secure: Option<ChaCha12Rng>,
     insecure: Option<ChaCha12Rng>,
+    gave_seed: bool,
 }
 
 impl Chance {
@@ -34,12 +35,19 @@ impl Chance {
             hash_seed,
             secure: None,
             insecure: None,
+            gave_seed: false,
         }
     }
 
     /// A number for the task itself to seed with.
-    pub fn seed(&self) -> u64 {
+    pub fn seed(&mut self) -> u64 {
+        self.gave_seed = true;
         number(blake3::keyed_hash(&self.entropy, b"seed").as_bytes(), 0)
+    }
+
+    /// Whether anybody asked for something that follows from the entropy.
+    pub fn was_used(&self) -> bool {
+        self.gave_seed || self.secure.is_some() || self.insecure.is_some()
     }
 
     fn stream(&mut self, secure: bool) -> &mut ChaCha12Rng {

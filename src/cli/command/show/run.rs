@@ -6,7 +6,7 @@ use super::Seen;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::select;
-use crate::cli::store::RunFacts;
+use crate::cli::store::{RunFacts, RunState};
 use crate::model::header::RunHeader;
 use crate::model::id::{Place, TaskId};
 use crate::model::name::{StepName, Tag};
@@ -35,7 +35,19 @@ pub(super) fn show(cx: &Context, seen: &Seen<'_>) -> Result<(), CliError> {
     }
     text += &format!("\n{}", steps(seen, style));
     text += &failures(seen, style);
+    text += &go_on(&facts, style);
     cx.out.text(&text)
+}
+
+/// How a run without a good end can go on.
+fn go_on(facts: &RunFacts, style: &Style) -> String {
+    let verb = match facts.state {
+        RunState::Failed | RunState::Cancelled => "resume",
+        RunState::Interrupted => "attach",
+        RunState::Succeeded | RunState::Running => return String::new(),
+    };
+    let command = style.hint(format!("wrun {verb} {}", facts.run));
+    format!("\ngo on with {command}\n")
 }
 
 fn head(header: &RunHeader, facts: &RunFacts, style: &Style) -> String {
@@ -94,15 +106,18 @@ fn parameters(cx: &Context, seen: &Seen<'_>, header: &RunHeader) -> Result<Strin
 }
 
 fn steps(seen: &Seen<'_>, style: &Style) -> String {
-    let mut table = Table::new(&[
-        ("step", Align::Left),
-        ("tasks", Align::Right),
+    let reused = seen.history.totals().reused > 0;
+    let mut columns = vec![("step", Align::Left), ("tasks", Align::Right)];
+    // Only a run that continues another has this column.
+    columns.extend(reused.then_some(("reused", Align::Right)));
+    columns.extend([
         ("failed", Align::Right),
         ("retried", Align::Right),
         ("took", Align::Right),
         ("cpu", Align::Right),
         ("peak memory", Align::Right),
     ]);
+    let mut table = Table::new(&columns);
     for (name, sums) in seen.history.steps() {
         let failed = (sums.failed + sums.caught).to_string();
         let painted = if sums.failed > 0 {
@@ -110,15 +125,19 @@ fn steps(seen: &Seen<'_>, style: &Style) -> String {
         } else {
             failed.clone()
         };
-        table.row([
+        let mut row: Vec<Cell> = vec![
             Cell::painted(name.as_str(), style.name(name)),
             sums.tasks.to_string().into(),
+        ];
+        row.extend(reused.then(|| sums.reused.to_string().into()));
+        row.extend([
             Cell::painted(&failed, painted),
             sums.retried.to_string().into(),
             human::duration(sums.ended_at.micros_since(sums.started_at)).into(),
             human::duration(sums.cpu_us).into(),
             human::bytes(sums.peak_memory).into(),
         ]);
+        table.row(row);
     }
     if table.is_empty() {
         "no task has ended\n".to_owned()
@@ -151,7 +170,7 @@ fn run_json(header: &RunHeader, facts: &RunFacts, seen: &Seen<'_>) -> Json {
     if let Json::Object(members) = shape::header(header) {
         it.extend(members);
     }
-    it.insert("status".into(), facts.state.name().into());
+    it.insert("status".into(), facts.state.word().into());
     it.insert("took_us".into(), facts.took_us.into());
     it.insert("tags".into(), json!(facts.tags));
     let steps = seen.history.steps();
@@ -175,6 +194,7 @@ fn step_json(name: &StepName, sums: &StepSums) -> Json {
         "step": name,
         "tasks": sums.tasks,
         "succeeded": sums.succeeded,
+        "reused": sums.reused,
         "failed": sums.failed,
         "caught": sums.caught,
         "retried": sums.retried,
@@ -199,6 +219,9 @@ pub(super) fn task_json(task: &TaskId, facts: &TaskFacts) -> Json {
         "cpu_us": facts.cpu_us,
         "peak_memory": facts.peak_memory,
     });
+    if let Some(from) = &facts.reused {
+        it["reused_from"] = json!(from);
+    }
     if let Some(why) = facts.state.failure() {
         it["failure"] = shape::failure(why);
     }

@@ -11,6 +11,7 @@ use crate::model::artifact::Artifact;
 use crate::model::event::Event;
 use crate::model::id::TaskId;
 use crate::model::record::{Outcome, Record};
+use crate::report::history::TaskFacts;
 use crate::report::style::Style;
 use crate::report::table::{Align, Cell, Table};
 use crate::report::{failure, human, json as shape};
@@ -24,6 +25,13 @@ pub(super) fn show(cx: &Context, seen: &Seen<'_>, task: &TaskId) -> Result<(), C
     }
     let style = &cx.out.style;
     let mut text = format!("task      {}\n", style.name(format!("{}/{task}", seen.run)));
+    let facts = facts(seen, task);
+    if let Some(from) = facts.and_then(|facts| facts.reused.as_ref()) {
+        text += &format!(
+            "reused    executed by {}\n",
+            style.name(format!("{from}/{task}"))
+        );
+    }
     for (attempt, record) in attempts(seen, task) {
         text += &attempt_lines(attempt, record, style);
     }
@@ -33,6 +41,11 @@ pub(super) fn show(cx: &Context, seen: &Seen<'_>, task: &TaskId) -> Result<(), C
         text += &format!("\n{}", artifact_table(cx, seen, &artifacts)?);
     }
     cx.out.text(&text)
+}
+
+fn facts<'a>(seen: &'a Seen<'_>, task: &TaskId) -> Option<&'a TaskFacts> {
+    let tasks = seen.history.tasks(&task.step)?;
+    tasks.get(&task.place)
 }
 
 /// The attempts of a task that have ended.
@@ -45,6 +58,12 @@ fn attempts<'a>(
             task: of,
             attempt,
             record,
+        }
+        | Event::Reused {
+            task: of,
+            attempt,
+            record,
+            ..
         } if of == task => Some((*attempt, &**record)),
         _ => None,
     })
@@ -115,11 +134,7 @@ fn artifact_table(
 /// A task: `run`, the members of a task, `artifacts`, `records` (one per attempt, with `attempt`).
 fn to_json(seen: &Seen<'_>, task: &TaskId, artifacts: &[Artifact]) -> Json {
     let mut it = shape::object([("run", json!(seen.run))]);
-    let facts = seen
-        .history
-        .tasks(&task.step)
-        .and_then(|tasks| tasks.get(&task.place));
-    if let Some(Json::Object(members)) = facts.map(|facts| task_json(task, facts)) {
+    if let Some(Json::Object(members)) = facts(seen, task).map(|facts| task_json(task, facts)) {
         it.extend(members);
     }
     it.insert(

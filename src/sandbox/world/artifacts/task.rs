@@ -29,6 +29,7 @@ pub struct Task {
     puts: Vec<Put>,
     inline: usize,
     written: u64,
+    knows_itself: bool,
 }
 
 impl Task {
@@ -47,7 +48,18 @@ impl Task {
             puts: Vec::new(),
             inline: 0,
             written: 0,
+            knows_itself: false,
         }
+    }
+
+    /// Notes that the task learns its own name, or that of another.
+    pub fn tell_itself(&mut self) {
+        self.knows_itself = true;
+    }
+
+    /// Whether the task has learned its own name, or that of another.
+    pub fn knows_itself(&self) -> bool {
+        self.knows_itself
     }
 
     /// What was asked of the task.
@@ -134,8 +146,9 @@ impl Task {
     }
 
     /// The task at the end of a branch.
-    pub fn branch_task(&self, agent: &mut dyn Agent, index: u32) -> Result<String, Stop> {
+    pub fn branch_task(&mut self, agent: &mut dyn Agent, index: u32) -> Result<String, Stop> {
         self.branch_index(index)?;
+        self.tell_itself();
         agent.branch_task(index).map_err(Stop::agent_gone)
     }
 

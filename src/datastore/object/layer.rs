@@ -1,0 +1,100 @@
+//! A store over another: reads see both, writes stay above.
+//!
+//! For executing tasks of a run once more without leaving anything in its datastore.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{
+    Created, Key, Object, ObjectStore, Part, Prefix, Replaced, StoreError, Upload, Version,
+};
+
+/// A store over another, which is never written to.
+///
+/// Objects are created above unless they are below. Replacing, deleting and listing concern what is
+/// above only: blobs, for which this is meant, are never replaced.
+pub struct Layer {
+    below: Arc<dyn ObjectStore>,
+    above: Arc<dyn ObjectStore>,
+}
+
+impl Layer {
+    /// `above`, through which `below` can be seen.
+    pub fn new(below: Arc<dyn ObjectStore>, above: Arc<dyn ObjectStore>) -> Self {
+        Self { below, above }
+    }
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layer")
+            .field("below", &self.below)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Layer {
+    fn place(&self) -> String {
+        self.below.place()
+    }
+
+    async fn get(&self, key: &Key, limit: u64) -> Result<Option<Object>, StoreError> {
+        match self.above.get(key, limit).await? {
+            Some(object) => Ok(Some(object)),
+            None => self.below.get(key, limit).await,
+        }
+    }
+
+    async fn get_range(
+        &self,
+        key: &Key,
+        offset: u64,
+        len: usize,
+    ) -> Result<Option<Part>, StoreError> {
+        match self.above.get_range(key, offset, len).await? {
+            Some(part) => Ok(Some(part)),
+            None => self.below.get_range(key, offset, len).await,
+        }
+    }
+
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<Created, StoreError> {
+        if self.below.get_range(key, 0, 1).await?.is_some() {
+            return Ok(Created::Exists);
+        }
+        self.above.create(key, bytes).await
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.above.put(key, bytes).await
+    }
+
+    async fn replace(
+        &self,
+        key: &Key,
+        version: &Version,
+        bytes: Bytes,
+    ) -> Result<Replaced, StoreError> {
+        self.above.replace(key, version, bytes).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, StoreError> {
+        self.above.list(prefix, after, limit).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        self.above.delete(key).await
+    }
+
+    async fn upload(&self, head: usize) -> Result<Box<dyn Upload>, StoreError> {
+        self.above.upload(head).await
+    }
+}

@@ -1,0 +1,104 @@
+//! Takes over a run whose driver is gone, and goes on in place.
+
+use super::driver;
+use super::past::{self, PastError, Program};
+use super::start::{self, Machine, Started};
+use crate::datastore::Datastore;
+use crate::datastore::lease::Lease;
+use crate::datastore::object::StoreError;
+use crate::datastore::run::{Run, RunError};
+use crate::model::event::{Event, RunStatus};
+use crate::model::id::RunId;
+use crate::sandbox::Modules;
+
+/// Why a run cannot be taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// It has ended.
+    #[error("run `{run}` has ended already")]
+    Ended {
+        /// The run.
+        run: RunId,
+        /// How.
+        status: RunStatus,
+    },
+    /// Somebody drives it.
+    #[error("run `{run}` is being driven by process {} on `{}`", lease.process, lease.host)]
+    Driven {
+        /// The run.
+        run: RunId,
+        /// By whom.
+        lease: Box<Lease>,
+    },
+    /// What there is of it cannot be read.
+    #[error(transparent)]
+    Past(#[from] PastError),
+    /// The datastore failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<RunError> for AttachError {
+    fn from(error: RunError) -> Self {
+        Self::Past(error.into())
+    }
+}
+
+/// Refuses a run that somebody drives.
+///
+/// # Errors
+/// [`AttachError::Driven`] says by whom.
+pub async fn check_free(run: &Run, machine: &Machine) -> Result<(), AttachError> {
+    match run.lease().await? {
+        Some((lease, _)) if driver::is_alive(&lease, machine.clock.now()) => {
+            let (run, lease) = (run.id().clone(), Box::new(lease));
+            Err(AttachError::Driven { run, lease })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes over `run`: what is in its journal stays, the rest is executed with its own code.
+///
+/// # Errors
+/// [`AttachError`] when it has ended, is being driven, or cannot be read.
+pub async fn attach(
+    datastore: &Datastore,
+    modules: &Modules,
+    run: Run,
+    workers: usize,
+    machine: &Machine,
+) -> Result<Started, AttachError> {
+    check_free(&run, machine).await?;
+    let program = Program::of(datastore, modules, run.header()).await?;
+    let site = start::site(datastore, &run, program, &machine.launcher);
+    let mut past = Vec::new();
+    let scheduler = past::scheduler(run.header(), &site.graph);
+    let fold = past::fold(&run, scheduler, async |event, _, segment| {
+        site.values.add(event);
+        site.values.stored(std::slice::from_ref(event), segment);
+        past.push(event.clone());
+    });
+    let fold = fold.await?;
+    if let Some(Event::RunEnded { status, .. }) = past.last() {
+        let (run, status) = (run.id().clone(), *status);
+        return Err(AttachError::Ended { run, status });
+    }
+    let before = run.lease().await?;
+    let mine = driver::lease(machine.clock.now());
+    let over = before.map(|(_, version)| version);
+    let Some(held) = run.take_lease(mine.clone(), over).await? else {
+        let lease = run.lease().await?.map_or(mine, |(lease, _)| lease);
+        let (run, lease) = (run.id().clone(), Box::new(lease));
+        return Err(AttachError::Driven { run, lease });
+    };
+    Ok(Started {
+        run,
+        past,
+        site: site.into(),
+        workers,
+        beginning: fold.left(),
+        known: Box::new(super::drive::Nothing),
+        held: Some(held),
+    })
+}

@@ -1,0 +1,140 @@
+//! Continues a run in a new one, which takes over what succeeded.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::attach::{AttachError, check_free};
+use super::past::{self, PastError, Program};
+use super::reuse::{self, Reuse, Rules, Successes, Taken};
+use super::start::{self, Given, Machine, Origin, Settings, StartError, Started};
+use crate::datastore::Datastore;
+use crate::datastore::run::Run;
+use crate::model::artifact::MediaType;
+use crate::model::graph::FlowGraph;
+use crate::model::name::{ArtifactName, StepName};
+
+/// A list without elements, in CBOR.
+const EMPTY_LIST: &[u8] = &[0x80];
+
+/// Why a run cannot be continued.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// The step from which everything is wanted anew does not exist.
+    #[error("the flow has no step `{0}`")]
+    NoStep(StepName),
+    /// The run is being driven, or cannot be read.
+    #[error(transparent)]
+    Origin(#[from] AttachError),
+    /// The new run could not be created.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl From<PastError> for ResumeError {
+    fn from(error: PastError) -> Self {
+        Self::Origin(error.into())
+    }
+}
+
+/// The parameters of a run that continues `origin`: its own, and those that are given anew.
+///
+/// Parameters that the flow of today does not have are left out; what neither has keeps its default.
+pub fn parameters(
+    origin: &Run,
+    graph: &FlowGraph,
+    anew: Vec<(ArtifactName, Given)>,
+) -> Vec<(ArtifactName, Given)> {
+    let mut values: BTreeMap<ArtifactName, Given> = BTreeMap::new();
+    for param in graph.parameters() {
+        let none = || param.many.then(|| Bytes::from_static(EMPTY_LIST));
+        if let Some(default) = param.default.clone().or_else(none) {
+            values.insert(param.name.clone(), Given::Value(MediaType::cbor(), default));
+        }
+    }
+    for artifact in &origin.header().parameters {
+        if graph.parameters().iter().any(|it| it.name == artifact.name) {
+            let kept = Given::Kept(artifact.value.clone());
+            values.insert(artifact.name.clone(), kept);
+        }
+    }
+    values.extend(anew);
+    values.into_iter().collect()
+}
+
+/// Creates a run of `program` that continues `origin`. Nothing is executed yet.
+///
+/// What it took over is told as the run goes on.
+///
+/// # Errors
+/// [`ResumeError`] when the origin cannot be read or the run not be created.
+pub async fn resume(
+    datastore: &Datastore,
+    origin: &Run,
+    program: Program,
+    settings: Settings,
+    rules: Rules,
+    machine: &Machine,
+) -> Result<(Started, Arc<Mutex<Taken>>), ResumeError> {
+    if let Some(from) = rules
+        .from
+        .as_ref()
+        .filter(|it| program.graph.find(it.as_str()).is_none())
+    {
+        return Err(ResumeError::NoStep(from.clone()));
+    }
+    check_free(origin, machine).await?;
+    let before = past::told(datastore, origin.header()).await?;
+    let successes = successes(origin).await?;
+    let mut modules = BTreeMap::new();
+    for run in successes.runs() {
+        let module = match &run {
+            run if run == origin.id() => origin.header().module,
+            run => {
+                datastore
+                    .run(run)
+                    .await
+                    .map_err(PastError::from)?
+                    .header()
+                    .module
+            }
+        };
+        modules.insert(run, module);
+    }
+    let taken = Taken {
+        gone: successes.of_other_steps(&program.graph),
+        ..Taken::default()
+    };
+    let taken = Arc::new(Mutex::new(taken));
+    let again = rules.from.map(|from| reuse::behind(&program.graph, &from));
+    let settings = Settings {
+        origin: Some(Origin {
+            run: origin.id().clone(),
+            clock: origin.header().clock,
+            known_as: origin.header().known_as,
+        }),
+        ..settings
+    };
+    let mut started = start::create(datastore, program, settings, machine).await?;
+    started.known = Box::new(Reuse {
+        site: started.site.clone(),
+        successes,
+        before,
+        again: again.unwrap_or_default(),
+        strict: rules.strict,
+        modules,
+        taken: taken.clone(),
+    });
+    Ok((started, taken))
+}
+
+async fn successes(origin: &Run) -> Result<Successes, PastError> {
+    let mut successes = Successes::default();
+    for segment in 0..origin.segments().await? {
+        for event in origin.read_segment(segment).await? {
+            successes.add(origin.id(), &event);
+        }
+    }
+    Ok(successes)
+}
