@@ -8,11 +8,13 @@ use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
 use crate::model::event::RunStatus;
 use crate::model::validate::Problems;
 use crate::runtime::attach::AttachError;
+use crate::runtime::diff::DiffError;
 use crate::runtime::drive::DriveError;
 use crate::runtime::past::PastError;
 use crate::runtime::prepare::PrepareError;
 use crate::runtime::replay::ReplayError;
 use crate::runtime::resume::ResumeError;
+use crate::runtime::spin::SpinError;
 use crate::runtime::start::StartError;
 use crate::sandbox::ModuleError;
 use crate::snapshot::{BuildError, ManifestError, RestoreError, SnapshotError};
@@ -329,6 +331,31 @@ impl From<ResumeError> for CliError {
             ResumeError::NoStep(_) => {
                 Self::from_error(Kind::Usage, &error).hint("`wrun graph` shows the steps")
             }
+        }
+    }
+}
+
+impl From<DiffError> for CliError {
+    fn from(error: DiffError) -> Self {
+        match error {
+            DiffError::Past(error) => error.into(),
+            DiffError::Blob(error) => error.into(),
+        }
+    }
+}
+
+impl From<SpinError> for CliError {
+    fn from(error: SpinError) -> Self {
+        match error {
+            SpinError::Past(error) => error.into(),
+            SpinError::Blob(error) => error.into(),
+            SpinError::NoStep(_) => {
+                Self::from_error(Kind::Usage, &error).hint("`wrun graph` shows the steps")
+            }
+            SpinError::NoTask(_) => Self::from_error(Kind::NotFound, &error)
+                .hint("`wrun show` lists the tasks of a run"),
+            SpinError::Scratch(_) => Self::from_error(Kind::Unavailable, &error)
+                .hint("`TMPDIR` names a directory that can be written"),
         }
     }
 }

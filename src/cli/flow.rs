@@ -114,13 +114,24 @@ impl Workshop {
         datastore: &Datastore,
         prepared: &Prepared,
     ) -> Result<Program, CliError> {
-        let compiled = prepared.compiled(&self.modules).await?;
         let snapshot = prepared.snapshot(datastore, &self.settings.datastore);
+        self.executable(prepared, snapshot.await?).await
+    }
+
+    /// The flow as it can be run, with the snapshot that is said to be its own.
+    ///
+    /// # Errors
+    /// When it cannot be compiled.
+    pub(crate) async fn executable(
+        &self,
+        prepared: &Prepared,
+        snapshot: Digest,
+    ) -> Result<Program, CliError> {
         Ok(Program {
             module: prepared.module,
-            snapshot: snapshot.await?,
+            snapshot,
             graph: prepared.graph.clone(),
-            compiled,
+            compiled: prepared.compiled(&self.modules).await?,
         })
     }
 }

@@ -11,6 +11,7 @@
 //! flows/<flow>/runs/<n>/lease           who drives it                             replaced if unchanged
 //! flows/<flow>/runs/<n>/summary         what became of an ended run
 //! flows/<flow>/runs/<n>/tags            tags as they are now                     replaced if unchanged
+//! memo/<64 hex>/<inverted time>-<flow>-<n>  results of a run of this module
 //! ```
 //!
 //! The header lies in the index, so that a run exists with all that is fixed about it or not at
@@ -20,6 +21,7 @@ use super::object::{Key, Prefix};
 use crate::model::digest::Digest;
 use crate::model::id::{RunId, RunNumber};
 use crate::model::name::FlowName;
+use crate::model::time::Timestamp;
 
 fn key(text: String) -> Key {
     Key::new(&text).expect("names, numbers and digests have only characters that keys may have")
@@ -122,6 +124,20 @@ pub(crate) fn summary(run: &RunId) -> Key {
 /// The tags of a run as they are now.
 pub(crate) fn tags(run: &RunId) -> Key {
     key(format!("flows/{}/runs/{}/tags", run.flow, run.number))
+}
+
+/// The results of all runs of a module, newest first.
+pub(crate) fn memos(module: &Digest) -> Prefix {
+    prefix(format!("memo/{module}/"))
+}
+
+/// The results of a run that started at `at`.
+pub(crate) fn memo(module: &Digest, at: Timestamp, run: &RunId) -> Key {
+    let (flow, number) = (&run.flow, run.number);
+    key(format!(
+        "memo/{module}/{:020}-{flow}-{number}",
+        u64::MAX - at.0
+    ))
 }
 
 #[cfg(test)]

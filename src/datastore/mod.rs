@@ -22,6 +22,7 @@ pub mod format;
 pub mod journal;
 mod layout;
 pub mod lease;
+pub mod memo;
 pub mod object;
 pub mod run;
 mod sealed;

@@ -90,8 +90,10 @@ impl Observed {
     pub const TIME: Self = Self(1);
     /// Random numbers.
     pub const CHANCE: Self = Self(2);
-    /// Which task of which run it is, or which tasks its branches ended with.
+    /// Which task of which run it is.
     pub const IDENTITY: Self = Self(4);
+    /// With which tasks its branches ended.
+    pub const BRANCHES: Self = Self(8);
 
     /// Whether it asked for nothing.
     pub fn is_nothing(&self) -> bool {
@@ -115,6 +117,7 @@ impl Observed {
             (Self::TIME, "the time"),
             (Self::CHANCE, "random numbers"),
             (Self::IDENTITY, "its own name"),
+            (Self::BRANCHES, "the names of its branches"),
         ];
         let asked = all.into_iter().filter(|(what, _)| self.contains(*what));
         asked.map(|(_, word)| word).collect()

@@ -1,6 +1,9 @@
 //! Takes over a run whose driver is gone, and goes on in place.
 
+use std::sync::Arc;
+
 use super::driver;
+use super::memo::Notes;
 use super::past::{self, PastError, Program};
 use super::start::{self, Machine, Started};
 use crate::datastore::Datastore;
@@ -72,11 +75,13 @@ pub async fn attach(
     check_free(&run, machine).await?;
     let program = Program::of(datastore, modules, run.header()).await?;
     let site = start::site(datastore, &run, program, &machine.launcher);
+    let notes = Arc::new(Notes::default());
     let mut past = Vec::new();
     let scheduler = past::scheduler(run.header(), &site.graph);
     let fold = past::fold(&run, scheduler, async |event, _, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
+        notes.stored(&site, std::slice::from_ref(event), segment);
         past.push(event.clone());
     });
     let fold = fold.await?;
@@ -99,6 +104,7 @@ pub async fn attach(
         workers,
         beginning: fold.left(),
         known: Box::new(super::drive::Nothing),
+        notes,
         held: Some(held),
     })
 }

@@ -56,29 +56,18 @@ pub fn is_of_the_machine(failure: &Failure) -> bool {
     )
 }
 
-/// The first difference of two attempts: how they ended, what they wrote, what they printed.
+/// The first difference of two attempts at one task: what they read, how they ended, what they
+/// wrote, what they asked for, what they printed.
 ///
 /// # Errors
 /// When a blob that must be read to tell cannot be.
 pub async fn attempts(before: Side<'_>, now: Side<'_>) -> Result<Option<Difference>, BlobError> {
     let (was, is) = (before.record.inputs, now.record.inputs);
     if was != is {
-        return Ok(Some(Difference::new(
-            "what it read",
-            format!("inputs `{}`", was.short()),
-            format!("inputs `{}`", is.short()),
-        )));
+        let name = |digest: crate::model::digest::Digest| format!("inputs `{}`", digest.short());
+        return Ok(Some(Difference::new("what it read", name(was), name(is))));
     }
-    let (was, is) = (&before.record.result, &now.record.result);
-    if was != is {
-        let mut found = Difference::new("outcome", ended(was), ended(is));
-        if found.before == found.now {
-            // The same sentence, and another cause, place or backtrace.
-            (found.before, found.now) = (format!("{was:?}"), format!("{is:?}"));
-        }
-        return Ok(Some(found));
-    }
-    if let Some(found) = artifacts(before, now).await? {
+    if let Some(found) = outcomes(before, now).await? {
         return Ok(Some(found));
     }
     if before.record.observed != now.record.observed {
@@ -90,6 +79,35 @@ pub async fn attempts(before: Side<'_>, now: Side<'_>) -> Result<Option<Differen
         return Ok(Some(Difference::new("what it asked for", was, is)));
     }
     logs(before, now).await
+}
+
+/// The first difference of what came out of two attempts: how they ended, what they wrote, what
+/// they printed.
+///
+/// # Errors
+/// When a blob that must be read to tell cannot be.
+pub async fn results(before: Side<'_>, now: Side<'_>) -> Result<Option<Difference>, BlobError> {
+    match outcomes(before, now).await? {
+        None => logs(before, now).await,
+        found => Ok(found),
+    }
+}
+
+/// The first difference of how two attempts ended and of what they wrote.
+///
+/// # Errors
+/// When a blob that must be read to tell cannot be.
+pub async fn outcomes(before: Side<'_>, now: Side<'_>) -> Result<Option<Difference>, BlobError> {
+    let (was, is) = (&before.record.result, &now.record.result);
+    if was == is {
+        return artifacts(before, now).await;
+    }
+    let mut found = Difference::new("outcome", ended(was), ended(is));
+    if found.before == found.now {
+        // The same sentence, and another cause, place or backtrace.
+        (found.before, found.now) = (format!("{was:?}"), format!("{is:?}"));
+    }
+    Ok(Some(found))
 }
 
 fn ended(result: &Result<Outcome, Failure>) -> String {

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::journal::Journal;
+use super::memo::Notes;
 use super::showing::Showing;
 use super::tally::Tally;
 use crate::datastore::Run;
@@ -77,6 +78,8 @@ pub struct Drive<E> {
     pub tally: Tally,
     /// Results that need not be computed again.
     pub known: Box<dyn Known>,
+    /// The results of this run.
+    pub notes: Arc<Notes>,
 }
 
 /// Knows results of tasks from other runs.
@@ -129,11 +132,12 @@ impl<E: Executor> Drive<E> {
         let ended = Event::RunEnded { status, at };
         self.journal.push(ended.clone()).await?;
         let segments = self.journal.end().await?;
-        // A summary saves reading the journal, and says nothing that is not in it.
-        let _ = self
-            .run
-            .put_summary(&self.tally.summary(&self.run, (status, at), segments))
-            .await;
+        // Both save reading the journal, and say nothing that is not in it.
+        let summary = self.tally.summary(&self.run, (status, at), segments);
+        let _ = tokio::join!(
+            self.run.put_summary(&summary),
+            self.run.put_memo(self.notes.take())
+        );
         // Shown only now: whoever sees the end may rely on it.
         self.show(ended);
         self.listener.flush();

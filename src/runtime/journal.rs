@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::memo::Notes;
 use crate::datastore::journal::{JournalError, JournalWriter};
 use crate::model::event::Event;
-use crate::task::values::Values;
+use crate::task::site::Site;
 
 /// The pause between two segments. A run that ends does not wait for it.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -27,12 +28,13 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts writing with `writer`; tells `values` what has become durable.
-    pub fn new(writer: JournalWriter, values: Arc<Values>) -> Self {
+    /// Starts writing with `writer`; tells the values of `site`, and `notes`, what has become
+    /// durable.
+    pub fn new(writer: JournalWriter, site: Arc<Site>, notes: Arc<Notes>) -> Self {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         Self {
             sender: Some(sender),
-            task: tokio::spawn(write(writer, receiver, values)),
+            task: tokio::spawn(write(writer, receiver, site, notes)),
         }
     }
 
@@ -72,13 +74,15 @@ impl Journal {
 async fn write(
     mut writer: JournalWriter,
     mut receiver: mpsc::Receiver<Event>,
-    values: Arc<Values>,
+    site: Arc<Site>,
+    notes: Arc<Notes>,
 ) -> Result<u64, JournalError> {
     let mut segments = 0;
     let mut batch = Vec::new();
     while receiver.recv_many(&mut batch, MOST_EVENTS).await > 0 {
         let segment = writer.append(&batch).await?;
-        values.stored(&batch, segment);
+        site.values.stored(&batch, segment);
+        notes.stored(&site, &batch, segment);
         segments += 1;
         batch.clear();
         pause(&mut receiver).await;

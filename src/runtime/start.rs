@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::drive::{Drive, DriveError, Interrupt, Known, Nothing};
 use super::driver::Keeper;
 use super::journal::Journal;
+use super::memo::{Cache, Notes};
 use super::past::{self, Program};
 use super::showing::Showing;
 use super::tally::Tally;
@@ -32,7 +33,6 @@ use crate::sandbox::call::Profile;
 use crate::sandbox::engine::engine_id;
 use crate::scheduler::{Command, Policy, Scheduler};
 use crate::task::attempt::Clock;
-use crate::task::list::Lists;
 use crate::task::site::Site;
 use crate::task::values::Values;
 
@@ -146,6 +146,8 @@ pub struct Started {
     /// The scheduler as it stands, and what it has asked for.
     pub(super) beginning: (Scheduler, Vec<Command>),
     pub(super) known: Box<dyn Known>,
+    /// The results so far.
+    pub(super) notes: Arc<Notes>,
     /// The lease, where it was taken already.
     pub(super) held: Option<Held>,
 }
@@ -211,6 +213,7 @@ pub async fn create(
         workers,
         beginning: (scheduler, commands),
         known: Box::new(Nothing),
+        notes: Arc::default(),
         held: None,
     })
 }
@@ -227,7 +230,7 @@ pub(super) fn site(
         header: Arc::new(run.header().clone()),
         graph: program.graph,
         values: Arc::new(Values::new(datastore.clone(), run.clone())),
-        lists: Lists::default(),
+        lists: Arc::default(),
         modules: program.compiled,
         launcher: launcher.clone(),
     }
@@ -237,6 +240,15 @@ impl Started {
     /// The flow.
     pub fn graph(&self) -> Arc<FlowGraph> {
         self.site.graph.clone()
+    }
+
+    /// Takes results of earlier runs of the same module instead of computing them again.
+    ///
+    /// # Errors
+    /// When the datastore cannot be read.
+    pub async fn with_cache(mut self) -> Result<Self, StoreError> {
+        self.known = Box::new(Cache::open(self.site.clone()).await?);
+        Ok(self)
     }
 
     /// Drives the run to its end.
@@ -251,6 +263,7 @@ impl Started {
             workers,
             beginning: (scheduler, commands),
             known,
+            notes,
             held,
         } = self;
         let id = run.id().clone();
@@ -262,7 +275,7 @@ impl Started {
         past.iter().for_each(|event| tally.count(event));
         let drive = Drive {
             scheduler,
-            journal: Journal::new(run.writer().await?, site.values.clone()),
+            journal: Journal::new(run.writer().await?, site.clone(), notes.clone()),
             values: site.values.clone(),
             executor: LocalExecutor::new(site, workers, machine.clock.clone()),
             clock: machine.clock,
@@ -271,6 +284,7 @@ impl Started {
             run,
             tally,
             known,
+            notes,
         };
         let driven = drive.to_end(commands).await;
         keeping.stop().await;

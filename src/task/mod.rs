@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod host;
 pub mod inputs;
 pub mod list;
+pub mod memo;
 pub mod outputs;
 pub mod site;
 pub mod values;

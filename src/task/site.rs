@@ -14,6 +14,7 @@ use crate::sandbox::call::Profile;
 use crate::sandbox::{Cell, CellError, Launcher};
 
 /// What all attempts of one run share: its header, its graph, its values and its compiled code.
+#[derive(Clone)]
 pub struct Site {
     /// Where blobs go.
     pub datastore: Datastore,
@@ -24,7 +25,7 @@ pub struct Site {
     /// The small values of the run.
     pub values: Arc<Values>,
     /// The lists of the foreaches that are running.
-    pub lists: Lists,
+    pub lists: Arc<Lists>,
     /// The compiled module, once for each profile that a step asks for.
     pub modules: Vec<CompiledModule>,
     /// How cells are started.

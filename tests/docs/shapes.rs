@@ -92,6 +92,29 @@ const SHAPES: &[Shape] = &[
         "run identical tasks attempts artifacts other_engine different differences left_out",
     ),
     shape(
+        "diff",
+        &["wrun diff flaky/1 flaky/2 --json || true"],
+        "What differs has `what`, `before` and `now`, of a task also `task` and `cause` (`inputs` when it read \
+         something else, else `itself`). `equal` is how many tasks are equal.",
+        "left right same equal made_of ?ended tasks only_left only_right",
+    ),
+    shape(
+        "spin",
+        &["wrun spin flaky/1/end --path examples/flaky --json 2>/dev/null"],
+        "The members of a record, and these. `difference` has `what`, `recorded` and `now`.",
+        "task +record ?difference",
+    ),
+    shape(
+        "why",
+        &[
+            "wrun why flaky/1/end --json",
+            "wrun why flaky/3/start --json",
+        ],
+        "`never` says why it is never taken from the cache, `before` is the run it is compared with. Parts of \
+         the key have `name`, `here` and `before`.",
+        "run task succeeded parts ?from ?never ?before",
+    ),
+    shape(
         "runs",
         &["wrun runs --json"],
         "A line for each run, newest first. `status` is `succeeded`, `failed`, `cancelled`, `running` or `interrupted`.",

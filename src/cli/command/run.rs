@@ -38,6 +38,9 @@ pub(crate) struct RunArgs {
     /// Tag the run; can be given many times
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<Tag>,
+    /// Take results of earlier runs where nothing that they depend on has changed
+    #[arg(long)]
+    cache: bool,
     /// Print help, with the parameters of the flow
     #[arg(long, short)]
     help: bool,
@@ -98,6 +101,10 @@ async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8
     let settings = settings(workshop, parameters, &args.tags);
     let stage = Stage::new()?;
     let started = start::create(&datastore, program, settings, &stage.machine).await?;
+    let started = match args.cache {
+        true => started.with_cache().await?,
+        false => started,
+    };
     stage.drive(cx, started).await
 }
 

@@ -121,11 +121,14 @@ impl Guest {
     /// What the guest asked about itself and its surroundings so far.
     pub fn observed(&self) -> Observed {
         let knows_itself = self.task.as_ref().is_some_and(Task::knows_itself);
-        // Who a task is comes with a number that follows from its entropy.
         Observed::NOTHING
             .with(Observed::TIME, self.clock.was_read())
             .with(Observed::CHANCE, self.chance.was_used())
             .with(Observed::IDENTITY, knows_itself)
+            .with(
+                Observed::BRANCHES,
+                self.task.as_ref().is_some_and(Task::knows_branches),
+            )
     }
 
     /// The running task, for the function `asked`, which only a task may call.

@@ -30,6 +30,7 @@ pub struct Task {
     inline: usize,
     written: u64,
     knows_itself: bool,
+    knows_branches: bool,
 }
 
 impl Task {
@@ -49,15 +50,21 @@ impl Task {
             inline: 0,
             written: 0,
             knows_itself: false,
+            knows_branches: false,
         }
     }
 
-    /// Notes that the task learns its own name, or that of another.
+    /// Notes that the task learns its own name.
     pub fn tell_itself(&mut self) {
         self.knows_itself = true;
     }
 
-    /// Whether the task has learned its own name, or that of another.
+    /// Whether the task has learned the name of a branch.
+    pub fn knows_branches(&self) -> bool {
+        self.knows_branches
+    }
+
+    /// Whether the task has learned its own name.
     pub fn knows_itself(&self) -> bool {
         self.knows_itself
     }
@@ -148,7 +155,7 @@ impl Task {
     /// The task at the end of a branch.
     pub fn branch_task(&mut self, agent: &mut dyn Agent, index: u32) -> Result<String, Stop> {
         self.branch_index(index)?;
-        self.tell_itself();
+        self.knows_branches = true;
         agent.branch_task(index).map_err(Stop::agent_gone)
     }
 

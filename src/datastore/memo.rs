@@ -1,0 +1,76 @@
+//! What is known of results: for each run of a module, under which keys its tasks can be found.
+//!
+//! An index and not a truth: whatever it says is looked up in the journal of the run, and a run
+//! without one is only not found.
+
+use serde::{Deserialize, Serialize};
+
+use super::Datastore;
+use super::layout as keys;
+use super::object::{Created, StoreError};
+use super::run::{Run, RunError, decode, encode};
+use super::sealed::{self, MAX_SEALED, Nonce};
+use crate::model::digest::Digest;
+use crate::model::id::RunId;
+
+const KIND: [u8; 4] = *b"memo";
+/// How many runs of a module are looked at, newest first.
+const RUNS: usize = 200;
+
+/// A result and where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The digest of all that the result depends on.
+    pub key: Digest,
+    /// The segment of the journal that has its record.
+    pub segment: u32,
+    /// The first segment that has something that the task printed, or `segment`.
+    pub logs_from: u32,
+}
+
+/// The results of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memo {
+    /// The run.
+    pub run: RunId,
+    /// Its results.
+    pub entries: Vec<Entry>,
+}
+
+impl Run {
+    /// Stores which results the run has, whatever was stored before.
+    pub async fn put_memo(&self, entries: Vec<Entry>) -> Result<(), RunError> {
+        let header = self.header();
+        let key = keys::memo(&header.module, header.created_at, self.id());
+        let run = self.id().clone();
+        let bytes = encode(&Memo { run, entries });
+        let bytes = sealed::seal(&key, KIND, Nonce::new(), &bytes);
+        // Attached to, a run has one already, which knows less.
+        match self.store().create(&key, bytes.clone()).await? {
+            Created::New => Ok(()),
+            Created::Exists => Ok(self.store().put(&key, bytes).await?),
+        }
+    }
+}
+
+impl Datastore {
+    /// The results of the newest runs of `module`, newest first. What is damaged is left out.
+    ///
+    /// # Errors
+    /// When the datastore cannot be read.
+    pub async fn memos(&self, module: &Digest) -> Result<Vec<Memo>, StoreError> {
+        let found = self.store().list(&keys::memos(module), None, RUNS).await?;
+        let mut memos = Vec::with_capacity(found.len());
+        for key in found {
+            let Some(object) = self.store().get(&key, MAX_SEALED).await? else {
+                continue;
+            };
+            let run = RunId {
+                flow: "memo".parse().expect("a word is a name"),
+                number: 0,
+            };
+            memos.extend(decode::<Memo>(&run, &key, KIND, &object.bytes));
+        }
+        Ok(memos)
+    }
+}

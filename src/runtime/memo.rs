@@ -1,0 +1,248 @@
+//! Results of earlier runs: notes those of this run, and finds those of others.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::drive::Known;
+use crate::datastore::Datastore;
+use crate::datastore::memo::Entry;
+use crate::datastore::object::StoreError;
+use crate::datastore::run::Run;
+use crate::model::artifact::ValueAt;
+use crate::model::digest::Digest;
+use crate::model::event::Event;
+use crate::model::id::{RunId, TaskId};
+use crate::model::record::{Logs, Record};
+use crate::sandbox::call::Profile;
+use crate::scheduler::Assignment;
+use crate::task::site::Site;
+use crate::task::{inputs, memo};
+
+/// How many segments of other runs' journals are kept at hand.
+const SEGMENTS: usize = 8;
+
+/// The results of the run that is being driven, as far as they are durable.
+#[derive(Default)]
+pub struct Notes {
+    state: Mutex<NotesState>,
+}
+
+#[derive(Default)]
+struct NotesState {
+    entries: Vec<Entry>,
+    /// The first segment with something that a task has printed.
+    printed: BTreeMap<(TaskId, u32), u32>,
+}
+
+impl Notes {
+    fn state(&self) -> MutexGuard<'_, NotesState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of events that are durable in `segment`.
+    pub fn stored(&self, site: &Site, events: &[Event], segment: u64) {
+        let segment = u32::try_from(segment).expect("a journal has fewer than 2^32 segments");
+        let mut state = self.state();
+        for event in events {
+            match event {
+                Event::Log { task, attempt, .. } => {
+                    let key = (task.clone(), *attempt);
+                    state.printed.entry(key).or_insert(segment);
+                }
+                Event::Finished {
+                    task,
+                    attempt,
+                    record,
+                } => {
+                    let printed = state.printed.remove(&(task.clone(), *attempt));
+                    let entry = entry(site, task, *attempt, record).map(|key| Entry {
+                        key,
+                        segment,
+                        logs_from: printed.unwrap_or(segment),
+                    });
+                    state.entries.extend(entry);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// All that was noted.
+    pub fn take(&self) -> Vec<Entry> {
+        std::mem::take(&mut self.state().entries)
+    }
+}
+
+fn entry(site: &Site, task: &TaskId, attempt: u32, record: &Record) -> Option<Digest> {
+    if record.result.is_err() {
+        return None;
+    }
+    memo::key(
+        site,
+        &record.engine,
+        (task, attempt),
+        &record.inputs,
+        record.observed,
+    )
+}
+
+/// Takes results from earlier runs of the same module.
+pub struct Cache {
+    site: Arc<Site>,
+    index: HashMap<Digest, (u32, Entry)>,
+    runs: Vec<RunId>,
+    open: HashMap<u32, Run>,
+    segments: VecDeque<((u32, u32), Arc<Vec<Event>>)>,
+}
+
+impl Cache {
+    /// What is known of the module of `site`.
+    ///
+    /// # Errors
+    /// When the datastore cannot be read.
+    pub async fn open(site: Arc<Site>) -> Result<Self, StoreError> {
+        let mut index = HashMap::new();
+        let mut runs = Vec::new();
+        for memo in site.datastore.memos(&site.header.module).await? {
+            let run = runs.len() as u32;
+            runs.push(memo.run);
+            for entry in memo.entries {
+                // The newest comes first and stays.
+                index.entry(entry.key).or_insert((run, entry));
+            }
+        }
+        Ok(Self {
+            site,
+            index,
+            runs,
+            open: HashMap::new(),
+            segments: VecDeque::new(),
+        })
+    }
+
+    async fn segment(&mut self, run: u32, segment: u32) -> Option<Arc<Vec<Event>>> {
+        if let Some((_, events)) = self.segments.iter().find(|(at, _)| *at == (run, segment)) {
+            return Some(events.clone());
+        }
+        let journal = match self.open.get(&run) {
+            Some(run) => run.clone(),
+            None => {
+                let opened = self
+                    .site
+                    .datastore
+                    .run(&self.runs[run as usize])
+                    .await
+                    .ok()?;
+                self.open.insert(run, opened.clone());
+                opened
+            }
+        };
+        let events = Arc::new(journal.read_segment(u64::from(segment)).await.ok()?);
+        if self.segments.len() >= SEGMENTS {
+            self.segments.pop_front();
+        }
+        self.segments.push_back(((run, segment), events.clone()));
+        Some(events)
+    }
+
+    /// The events of the attempt that `entry` means; none when it is gone.
+    async fn look_up(&mut self, task: &TaskId, (run, entry): (u32, Entry)) -> Option<Vec<Event>> {
+        let found = self.segment(run, entry.segment).await?;
+        let header = self.open.get(&run)?.header();
+        // The names that it had there decide about the key, with the header of that run.
+        let theirs = Site {
+            header: Arc::new(header.clone()),
+            ..self.site.as_ref().clone()
+        };
+        let (of, attempt, record) = found.iter().find_map(|event| match event {
+            Event::Finished {
+                task,
+                attempt,
+                record,
+            } => {
+                let key = self::entry(&theirs, task, *attempt, record)?;
+                (key == entry.key).then(|| (task.clone(), *attempt, record.clone()))
+            }
+            _ => None,
+        })?;
+        if !is_there(&self.site.datastore, &record).await {
+            return None;
+        }
+        let mut events = Vec::new();
+        for segment in entry.logs_from..=entry.segment {
+            for event in self.segment(run, segment).await?.iter() {
+                if let Event::Log {
+                    task: by,
+                    attempt: which,
+                    at,
+                    chunks,
+                } = event
+                    && (by, *which) == (&of, attempt)
+                {
+                    events.push(Event::Log {
+                        task: task.clone(),
+                        attempt,
+                        at: *at,
+                        chunks: chunks.clone(),
+                    });
+                }
+            }
+        }
+        events.push(Event::Reused {
+            task: task.clone(),
+            attempt,
+            record,
+            from: self.runs[run as usize].clone(),
+        });
+        Some(events)
+    }
+}
+
+/// Whether every blob that a record refers to is there.
+async fn is_there(datastore: &Datastore, record: &Record) -> bool {
+    let artifacts = record.artifacts.iter().map(|artifact| &artifact.value);
+    let logs = match &record.logs {
+        Logs::Blob(value) => Some(value),
+        _ => None,
+    };
+    for value in artifacts.chain(logs) {
+        let there = match value.at {
+            ValueAt::Blob => datastore.blobs().contains(&value.digest).await,
+            _ => Ok(true),
+        };
+        if !there.unwrap_or(false) {
+            return false;
+        }
+    }
+    true
+}
+
+#[async_trait]
+impl Known for Cache {
+    async fn find(&mut self, assignment: &Assignment) -> Vec<Event> {
+        if assignment.attempt > 0 || self.index.is_empty() {
+            return Vec::new();
+        }
+        let site = self.site.clone();
+        let node = site.graph.step(assignment.step);
+        // A list that cannot be read is found out by the attempt, which says so.
+        let Ok(item) = inputs::item(&site, node, assignment).await else {
+            return Vec::new();
+        };
+        let inputs = inputs::digest(node, assignment, item.as_deref());
+        let engine = site.module(Profile::of(node)).engine();
+        for observed in memo::combinations() {
+            let who = (&assignment.task, assignment.attempt);
+            let key = memo::key(&site, engine, who, &inputs, observed);
+            let found = key.and_then(|key| self.index.get(&key).copied());
+            if let Some(found) = found
+                && let Some(events) = self.look_up(&assignment.task, found).await
+            {
+                return events;
+            }
+        }
+        Vec::new()
+    }
+}
