@@ -88,13 +88,16 @@ fn entry(site: &Site, task: &TaskId, attempt: u32, record: &Record) -> Option<Di
     )
 }
 
+/// A segment of a journal: which of the runs, and its number.
+type SegmentAt = (u32, u32);
+
 /// Takes results from earlier runs of the same module.
 pub struct Cache {
     site: Arc<Site>,
     index: HashMap<Digest, (u32, Entry)>,
     runs: Vec<RunId>,
     open: HashMap<u32, Run>,
-    segments: VecDeque<((u32, u32), Arc<Vec<Event>>)>,
+    segments: VecDeque<(SegmentAt, Arc<Vec<Event>>)>,
 }
 
 impl Cache {
