@@ -39,6 +39,12 @@ pub trait FromArtifact: Sized {
     /// Reads it; none when it was never written.
     #[doc(hidden)]
     fn read(from: &From<'_>, name: &str) -> Result<Option<Self>>;
+
+    /// Reads it; none when it was never written or is `null`.
+    #[doc(hidden)]
+    fn read_optional(from: &From<'_>, name: &str) -> Result<Option<Self>> {
+        Self::read(from, name)
+    }
 }
 
 /// Where artifacts are read from.
@@ -85,8 +91,10 @@ impl From<'_> {
     }
 
     /// An artifact that may be missing.
+    ///
+    /// It is missing too when it is `null`: the value of a parameter that may be left out and was.
     pub fn optional<T: FromArtifact>(&self, name: &str) -> Result<Option<T>> {
-        T::read(self, name)
+        T::read_optional(self, name)
     }
 
     fn refused<T>(&self, name: &str, why: String) -> Error {
@@ -117,9 +125,19 @@ impl<T: DeserializeOwned> FromArtifact for T {
         };
         match cbor::decode(&bytes) {
             Ok(value) => Ok(Some(value)),
-            // A parameter that may be left out and was has the value `null`.
             Err(_) if cbor::is_null(&bytes) => Ok(None),
             Err(why) => Err(from.refused::<Self>(name, why)),
+        }
+    }
+
+    // Asked before the type is: for some types, `Json` among them, `null` is a value.
+    fn read_optional(from: &From<'_>, name: &str) -> Result<Option<Self>> {
+        match from.get(name) {
+            Some(bytes) if !cbor::is_null(&bytes) => match cbor::decode(&bytes) {
+                Ok(value) => Ok(Some(value)),
+                Err(why) => Err(from.refused::<Self>(name, why)),
+            },
+            _ => Ok(None),
         }
     }
 }

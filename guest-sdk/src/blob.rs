@@ -47,6 +47,8 @@ pub struct Blob {
 enum Body {
     Memory(Arc<Vec<u8>>),
     Given(Arc<Reader>, u64),
+    /// A part of another: from where, and how long.
+    Part(Arc<Body>, u64, u64),
     /// None once it was given a name.
     Written(Arc<Mutex<Option<Writer>>>, u64),
 }
@@ -75,6 +77,43 @@ impl Piece {
     }
 }
 
+impl Body {
+    fn len(&self) -> u64 {
+        match self {
+            Body::Memory(bytes) => bytes.len() as u64,
+            Body::Given(_, len) | Body::Part(_, _, len) | Body::Written(_, len) => *len,
+        }
+    }
+
+    fn fetch(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let left = usize::try_from(self.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+        let len = len.min(left);
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        match self {
+            Body::Memory(bytes) => {
+                // Not beyond the end of the slice, whose length is a `usize`.
+                let from = offset as usize;
+                Ok(bytes[from..from + len].to_vec())
+            }
+            Body::Given(reader, _) if len <= PIECE => Ok(reader.read_at(offset, len as u32)),
+            Body::Given(reader, _) => {
+                let mut all = Vec::with_capacity(len);
+                while all.len() < len {
+                    let piece = PIECE.min(len - all.len()) as u32;
+                    all.extend_from_slice(&reader.read_at(offset + all.len() as u64, piece));
+                }
+                Ok(all)
+            }
+            Body::Part(of, from, _) => of.fetch(from + offset, len),
+            Body::Written(..) => Err(io::Error::other(
+                "a blob cannot be read by the task that wrote it; a later step can read it",
+            )),
+        }
+    }
+}
+
 impl Blob {
     /// A blob of these bytes, for small ones and for tests.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
@@ -100,6 +139,16 @@ impl Blob {
         Self::of(Body::Given(Arc::new(reader), len))
     }
 
+    /// The `len` bytes from `offset` on, as a blob of their own; fewer only at the end.
+    ///
+    /// Nothing is copied before the part is returned as an artifact.
+    #[must_use]
+    pub fn part(&self, offset: u64, len: u64) -> Self {
+        let offset = offset.min(self.len());
+        let len = len.min(self.len() - offset);
+        Self::of(Body::Part(Arc::new(self.body.clone()), offset, len))
+    }
+
     /// The same blob, said to be of this kind, e.g. `text/csv`.
     ///
     /// A blob that was read keeps the kind that it has.
@@ -120,10 +169,7 @@ impl Blob {
 
     /// The number of bytes.
     pub fn len(&self) -> u64 {
-        match &self.body {
-            Body::Memory(bytes) => bytes.len() as u64,
-            Body::Given(_, len) | Body::Written(_, len) => *len,
-        }
+        self.body.len()
     }
 
     /// Whether there are no bytes.
@@ -140,30 +186,7 @@ impl Blob {
     }
 
     fn fetch(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let left = usize::try_from(self.len().saturating_sub(offset)).unwrap_or(usize::MAX);
-        let len = len.min(left);
-        if len == 0 {
-            return Ok(Vec::new());
-        }
-        match &self.body {
-            Body::Memory(bytes) => {
-                // Not beyond the end of the slice, whose length is a `usize`.
-                let from = offset as usize;
-                Ok(bytes[from..from + len].to_vec())
-            }
-            Body::Given(reader, _) if len <= PIECE => Ok(reader.read_at(offset, len as u32)),
-            Body::Given(reader, _) => {
-                let mut all = Vec::with_capacity(len);
-                while all.len() < len {
-                    let piece = PIECE.min(len - all.len()) as u32;
-                    all.extend_from_slice(&reader.read_at(offset + all.len() as u64, piece));
-                }
-                Ok(all)
-            }
-            Body::Written(..) => Err(io::Error::other(
-                "a blob cannot be read by the task that wrote it; a later step can read it",
-            )),
-        }
+        self.body.fetch(offset, len)
     }
 
     /// All bytes at once. A step's memory ends at 4 GiB, and one `Vec` at 2 GiB.
@@ -200,6 +223,7 @@ impl Blob {
                 to.put(name, self.media_type.as_deref().unwrap_or(BYTES), bytes);
             }
             Body::Given(reader, _) => to.pass(name, reader),
+            Body::Part(..) => return self.copy()?.write(to, name),
             Body::Written(writer, _) => {
                 let mut writer = writer
                     .lock()
@@ -214,6 +238,19 @@ impl Blob {
             }
         }
         Ok(())
+    }
+}
+
+impl Blob {
+    /// The same bytes, written anew.
+    fn copy(mut self) -> Result<Self> {
+        let mut copy = BlobWriter {
+            media_type: self.media_type.take(),
+            ..BlobWriter::new()
+        };
+        self.rewind()?;
+        io::copy(&mut self, &mut copy)?;
+        Ok(copy.finish())
     }
 }
 
@@ -436,6 +473,25 @@ mod tests {
         blob.seek(SeekFrom::Start(1000)).unwrap();
         assert_eq!(rest(&mut blob), "");
         assert!(blob.seek(SeekFrom::Current(-1001)).is_err());
+    }
+
+    #[test]
+    fn a_part_is_a_blob_of_its_own() {
+        let mut part = alphabet().part(2, 4);
+        assert_eq!((part.len(), part.to_text().unwrap().as_str()), (4, "cdef"));
+        assert_eq!(part.read_at(3, 9).unwrap(), b"f");
+        assert_eq!(part.part(1, 99).to_text().unwrap(), "def");
+        assert!(alphabet().part(11, 1).is_empty());
+        part.read_exact(&mut [0; 3]).unwrap();
+        let host = crate::memory::Memory::new();
+        part.with_media_type("text/plain")
+            .write(&host, "copy")
+            .unwrap();
+        let stored = &host.take_writes()["copy"];
+        assert_eq!(
+            (stored.bytes.as_slice(), stored.media_type.as_str()),
+            (&b"cdef"[..], "text/plain")
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the code calls that the macros write. Not for people: it may change in any version.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -261,6 +262,36 @@ pub fn case<T: Serialize>(artifact: &str, value: &T) -> Result<Outcome> {
     })?;
     Ok(Outcome::Case(text))
 }
+
+/// A field of a struct of artifacts, to be shown if its type can be.
+///
+/// Where it can, the method here is found; where not, that of [`Unshown`].
+pub struct Shown<'a, T>(pub &'a T);
+
+impl<'a, T: fmt::Debug> Shown<'a, T> {
+    /// The field.
+    pub fn value(&self) -> &'a dyn fmt::Debug {
+        self.0
+    }
+}
+
+/// Shows `_` in the place of what cannot be shown.
+pub trait Unshown {
+    /// The place.
+    fn value(&self) -> &'static dyn fmt::Debug {
+        struct Place;
+
+        impl fmt::Debug for Place {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("_")
+            }
+        }
+
+        &Place
+    }
+}
+
+impl<T> Unshown for Shown<'_, T> {}
 
 /// The host asked for a step that the flow does not have.
 pub fn unknown_step(step: &str) -> Result<Outcome> {

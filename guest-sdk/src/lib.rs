@@ -68,7 +68,7 @@
 //!
 //! - [`flow`] and [`step`](macro@step) say what the attributes take, [`Artifacts`](derive@Artifacts)
 //!   what a step may return.
-//! - [`Blob`] is an artifact larger than memory, [`Text`] a text file, [`Report`] a page for
+//! - [`Blob`] is an artifact larger than memory, [`Files`] a directory, [`Text`] a text file, [`Report`] a page for
 //!   people, [`Bytes`] a byte string inside a value, [`Json`] anything.
 //! - [`Inputs`] are the branches of a join, [`Task`] is who the task is, [`Failure`] is what `catch`
 //!   leaves.
@@ -113,6 +113,7 @@ mod cbor;
 mod error;
 mod failure;
 mod feedback;
+mod files;
 #[doc(hidden)]
 pub mod glue;
 mod host;
@@ -130,6 +131,7 @@ pub use blob::{Blob, BlobWriter};
 pub use error::{Context, Error, Fatal, Result};
 pub use failure::{Failure, FailureKind, Limit};
 pub use feedback::progress;
+pub use files::{FileRef, Files};
 pub use inputs::{Inputs, Iter};
 pub use parameter::{Parameter, Scalar};
 pub use report::Report;
@@ -145,6 +147,9 @@ pub use value::{Bytes, Json, Text};
 ///
 /// A step returns such a struct; a join reads one of each branch, as `Inputs<ThatStruct>`. It need not
 /// be the one that the branches return: the fields that it has are read, by name, and nothing else.
+///
+/// Inside a [`flow`] the struct has `Debug` too, so that a test can `unwrap_err` what a step returns; a
+/// `Debug` of your own takes its place.
 ///
 /// ```
 /// use wrun_sdk::prelude::*;
@@ -238,8 +243,8 @@ pub mod prelude {
     pub use serde::{Deserialize, Serialize};
 
     pub use crate::{
-        Artifacts, Blob, BlobWriter, Bytes, Context, Error, Failure, FailureKind, Fatal, Inputs,
-        Json, Report, Result, Task, Text, bail, debug, ensure, error, flow, info, json, progress,
-        report, step, warn,
+        Artifacts, Blob, BlobWriter, Bytes, Context, Error, Failure, FailureKind, Fatal, FileRef,
+        Files, Inputs, Json, Report, Result, Task, Text, bail, debug, ensure, error, flow, info,
+        json, progress, report, step, warn,
     };
 }

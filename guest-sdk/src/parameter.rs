@@ -3,14 +3,15 @@
 use crate::abi::ParamKind;
 use crate::artifact::FromArtifact;
 use crate::blob::Blob;
+use crate::files::Files;
 use crate::value::{Json, Text};
 
 /// A type that a parameter may have: `bool`, the integers up to 64 bits, `f32`, `f64`, `String`, lists
-/// of these as `Vec`, [`Json`], [`Blob`] and [`Text`]; each also as `Option`.
+/// of these as `Vec`, [`Json`], [`Blob`], [`Files`] and [`Text`]; each also as `Option`.
 #[diagnostic::on_unimplemented(
     message = "a parameter cannot have the type `{Self}`",
     label = "not a type of parameters",
-    note = "use `bool`, an integer, `f32`, `f64`, `String`, a `Vec` of these, `Json`, `Blob` or `Text`"
+    note = "use `bool`, an integer, `f32`, `f64`, `String`, a `Vec` of these, `Json`, `Blob`, `Files` or `Text`"
 )]
 pub trait Parameter: FromArtifact {
     #[doc(hidden)]
@@ -25,7 +26,7 @@ pub trait Parameter: FromArtifact {
 #[diagnostic::on_unimplemented(
     message = "a parameter cannot be a list of `{Self}`",
     label = "not a type of parameters that come in lists",
-    note = "use a `Vec` of `bool`, an integer, `f32`, `f64` or `String`, or `Json`"
+    note = "use a `Vec` of `bool`, an integer, `f32`, `f64` or `String`, or `Json`; several files are `Files`"
 )]
 pub trait Scalar: Parameter {}
 
@@ -75,6 +76,12 @@ impl Parameter for Json {
 
 impl Parameter for Blob {
     const KIND: ParamKind = ParamKind::Blob;
+}
+
+// Many files, and one artifact.
+impl Parameter for Files {
+    const KIND: ParamKind = ParamKind::Blob;
+    const MANY: bool = true;
 }
 
 impl Parameter for Text {

@@ -415,7 +415,7 @@ mod left_out {
 
     #[derive(Artifacts)]
     pub struct Seen {
-        pub seen: (Option<u64>, Option<String>, bool),
+        pub seen: (Option<u64>, Option<String>, bool, bool),
     }
 
     #[step]
@@ -423,10 +423,12 @@ mod left_out {
         #[param] table: Option<Blob>,
         #[param] words: Option<Text>,
         #[param] limit: Option<u32>,
+        #[param] settings: Option<Json>,
     ) -> Seen {
         let words = words.map(Text::into_string);
+        let table = table.map(|table| table.len());
         Seen {
-            seen: (table.map(|table| table.len()), words, limit.is_some()),
+            seen: (table, words, limit.is_some(), settings.is_some()),
         }
     }
 }
@@ -436,24 +438,27 @@ fn a_parameter_that_was_left_out_is_none() {
     let seen = |reads: Stores| {
         let (_, wrote) =
             run_of::<left_out::__Flow>("only", Memory::new().with_reads(reads)).unwrap();
-        value::<(Option<u64>, Option<String>, bool)>(&wrote["seen"])
+        value::<(Option<u64>, Option<String>, bool, bool)>(&wrote["seen"])
     };
     let file = |bytes: &[u8]| Stored {
         media_type: "text/plain".to_owned(),
         bytes: bytes.to_vec(),
     };
 
-    assert_eq!(seen(Stores::new()), (None, None, false));
+    assert_eq!(seen(Stores::new()), (None, None, false, false));
     let nulls = [
         ("table", cbor(())),
         ("words", cbor(())),
         ("limit", cbor(())),
+        ("settings", cbor(())),
     ];
-    assert_eq!(seen(stores(nulls)), (None, None, false));
+    assert_eq!(seen(stores(nulls)), (None, None, false, false));
     let given = [
         ("table", file(&[0xf6])),
         ("words", file(b"")),
         ("limit", cbor(0)),
+        ("settings", cbor(false)),
     ];
-    assert_eq!(seen(stores(given)), (Some(1), Some(String::new()), true));
+    let all = (Some(1), Some(String::new()), true, true);
+    assert_eq!(seen(stores(given)), all);
 }

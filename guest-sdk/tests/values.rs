@@ -219,3 +219,55 @@ mod one_at_a_time {
         );
     }
 }
+
+/// A flow whose tests look at what its steps return.
+#[flow]
+mod shown {
+    use super::*;
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct Opaque(u8);
+
+    #[derive(Artifacts)]
+    pub struct Found {
+        pub words: u64,
+        pub opaque: Opaque,
+        pub note: Option<Text>,
+    }
+
+    #[derive(Artifacts)]
+    pub struct Own {
+        pub secret: u64,
+    }
+
+    impl std::fmt::Debug for Own {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Own")
+        }
+    }
+
+    #[step(next = "end")]
+    pub fn start(#[param] words: u64) -> Result<Found> {
+        ensure!(words > 0, "nothing to count");
+        Ok(Found {
+            words,
+            opaque: Opaque(1),
+            note: None,
+        })
+    }
+
+    #[step]
+    pub fn end(words: u64) -> Result<Own> {
+        Ok(Own { secret: words })
+    }
+}
+
+#[test]
+fn what_a_step_returns_can_be_unwrapped_either_way() {
+    assert_eq!(shown::start(0).unwrap_err().to_string(), "nothing to count");
+    assert_eq!(
+        format!("{:?}", shown::start(2).unwrap()),
+        "Found { words: 2, opaque: _, note: None }"
+    );
+    assert_eq!(format!("{:?}", shown::end(1)), "Ok(Own)");
+}

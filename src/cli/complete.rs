@@ -4,13 +4,18 @@
 
 use std::ffi::OsStr;
 
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::{
+    ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+};
 
 use super::context::Context;
 use super::store::Store;
-use crate::model::id::RunId;
-use crate::model::pathspec::{PathSpec, RunSelector};
-use crate::report::history::History;
+use crate::model::artifact::Artifact;
+use crate::model::event::Event;
+use crate::model::id::{Place, RunId, TaskId};
+use crate::model::name::{FlowName, StepName};
+use crate::model::pathspec::{PathSpec, Within};
+use crate::report::history::{History, TaskFacts};
 use crate::report::human;
 
 /// The most runs of a flow that are offered.
@@ -42,6 +47,15 @@ pub fn flows() -> ArgValueCompleter {
 pub fn runs() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         offer(typed, |store, text| within(store, text, Depth::Run))
+    })
+}
+
+/// Completes the path of a flow's directory, or the name of a run.
+pub fn flows_at_or_runs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let mut all = PathCompleter::dir().complete(typed);
+        all.extend(offer(typed, |store, text| within(store, text, Depth::Run)));
+        all
     })
 }
 
@@ -103,55 +117,55 @@ fn within(store: &Store, text: &str, depth: Depth) -> Option<Vec<Offer>> {
         offers.extend(flow_names(store, "/")?);
         return Some(offers);
     };
-    let parts: Vec<&str> = before.split('/').collect();
-    let named = if parts[0] == "latest" { 1 } else { 2 };
-    if parts.len() < named {
-        return runs_of(store, parts[0], depth.ending());
-    }
+    let (selector, within) = match before.parse().ok()? {
+        PathSpec::Flow(flow) => return runs_of(store, &flow, depth.ending()),
+        PathSpec::Run(selector, within) => (selector, within),
+    };
     if depth == Depth::Run {
         return None;
     }
-    let run = run_of(store, &parts[..named])?;
+    let run = super::select::run(store, &selector).ok()?;
     let (events, _) = store.events_from(&run, 0).ok()?;
     let history = History::of(&events);
-    match (&parts[named..], depth) {
-        ([], _) => {
+    let artifacts = |step: &StepName, place: Option<&Place>| {
+        artifacts_of(
+            &super::select::task(&run, &history, step, place).ok()?,
+            &events,
+            before,
+        )
+    };
+    match (within, depth) {
+        (Within::Run, _) => {
             let mut offers = steps_of(&history, before, depth.ending());
             if depth == Depth::Artifact {
                 offers.extend(parameters_of(store, &run, before).unwrap_or_default());
             }
             Some(offers)
         }
-        ([step], _) => {
-            let mut offers = tasks_of(&history, before, step, depth)?;
+        (Within::Step(step), _) => {
+            let mut offers = tasks_of(&history, before, &step, depth)?;
             if depth == Depth::Artifact {
-                offers.extend(artifacts_of(&run, &history, &events, before).unwrap_or_default());
+                offers.extend(artifacts(&step, None).unwrap_or_default());
             }
             Some(offers)
         }
-        ([_, _], Depth::Artifact) => artifacts_of(&run, &history, &events, before),
+        (Within::Task(step, place), Depth::Artifact) => artifacts(&step, Some(&place)),
         _ => None,
     }
 }
 
-fn runs_of(store: &Store, flow: &str, ending: &str) -> Option<Vec<Offer>> {
-    let flow = flow.parse().ok()?;
+fn runs_of(store: &Store, flow: &FlowName, ending: &str) -> Option<Vec<Offer>> {
     let mut offers = vec![(
         format!("{flow}/latest{ending}"),
         "the newest run".to_owned(),
     )];
-    for run in store.runs(&flow, MAX_RUNS).ok()? {
+    for run in store.runs(flow, MAX_RUNS).ok()? {
         let about = store
             .header(&run)
             .map(|header| human::time(header.created_at));
         offers.push((format!("{run}{ending}"), about.unwrap_or_default()));
     }
     Some(offers)
-}
-
-fn run_of(store: &Store, parts: &[&str]) -> Option<RunId> {
-    let selector: RunSelector = parts.join("/").parse().ok()?;
-    super::select::run(store, &selector).ok()
 }
 
 fn parameters_of(store: &Store, run: &RunId, before: &str) -> Option<Vec<Offer>> {
@@ -169,11 +183,10 @@ fn steps_of(history: &History, before: &str, ending: &str) -> Vec<Offer> {
         .collect()
 }
 
-fn tasks_of(history: &History, before: &str, step: &str, depth: Depth) -> Option<Vec<Offer>> {
-    let tasks = history.tasks(&step.parse().ok()?)?;
+fn tasks_of(history: &History, before: &str, step: &StepName, depth: Depth) -> Option<Vec<Offer>> {
+    let tasks = history.tasks(step)?;
     let ending = depth.ending();
-    let offer = |(place, facts): (_, &crate::report::history::TaskFacts)| {
-        let place: &crate::model::id::Place = place;
+    let offer = |(place, facts): (&Place, &TaskFacts)| {
         (
             format!("{before}/{place}{ending}"),
             facts.state.word().to_owned(),
@@ -182,22 +195,9 @@ fn tasks_of(history: &History, before: &str, step: &str, depth: Depth) -> Option
     Some(tasks.iter().take(MAX_TASKS).map(offer).collect())
 }
 
-fn artifacts_of(
-    run: &RunId,
-    history: &History,
-    events: &[crate::model::event::Event],
-    before: &str,
-) -> Option<Vec<Offer>> {
-    use crate::model::pathspec::Within;
-    let spec: PathSpec = before.parse().ok()?;
-    let (step, place) = match spec.within() {
-        Within::Step(step) => (step, None),
-        Within::Task(step, place) => (step, Some(place)),
-        _ => return None,
-    };
-    let task = super::select::task(run, history, &step, place.as_ref()).ok()?;
-    let record = super::select::last_record(events, &task)?;
-    let offer = |artifact: &crate::model::artifact::Artifact| {
+fn artifacts_of(task: &TaskId, events: &[Event], before: &str) -> Option<Vec<Offer>> {
+    let record = super::select::last_record(events, task)?;
+    let offer = |artifact: &Artifact| {
         let about = format!(
             "{}, {}",
             artifact.value.media,

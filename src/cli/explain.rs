@@ -5,6 +5,7 @@ use crate::config::ConfigError;
 use crate::datastore::object::StoreError;
 use crate::datastore::url::DatastoreUrlError;
 use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
+use crate::model::digest::Digest;
 use crate::model::event::RunStatus;
 use crate::model::validate::Problems;
 use crate::runtime::attach::AttachError;
@@ -48,7 +49,12 @@ impl From<BuildError> for CliError {
 
 impl From<SnapshotError> for CliError {
     fn from(error: SnapshotError) -> Self {
+        let hint = match &error {
+            SnapshotError::Store(source) => store_hint(source),
+            _ => None,
+        };
         with_hints(Self::from_error(error_kind(&error), &error), error.hints())
+            .hint_if(hint.map(str::to_owned))
     }
 }
 
@@ -126,7 +132,6 @@ impl From<ModuleError> for CliError {
         let mut it = Self::from_error(kind, &error);
         if let ModuleError::DescribeFailed { failure } = &error {
             it = failure.causes.iter().fold(it, |it, cause| it.cause(cause));
-            it = it.hint_if(failure.hint.clone());
         }
         it.hint_if(module_hint(&error).map(str::to_owned))
     }
@@ -141,6 +146,9 @@ fn module_hint(error: &ModuleError) -> Option<&'static str> {
         ModuleError::WrongWorld { .. } => {
             Some("a flow exports `describe` and `run`: `#[flow]` of wrun-sdk does so")
         }
+        ModuleError::DescribeFailed { .. } => Some(
+            "`describe` must say what the flow is, at once and without reading or writing anything: `#[flow]` of wrun-sdk writes one that does",
+        ),
         ModuleError::Machine { .. } | ModuleError::Cell(_) => {
             Some("`wrun doctor` checks the machine")
         }
@@ -180,10 +188,7 @@ impl From<DatastoreError> for CliError {
             ),
             DatastoreError::Newer { .. } | DatastoreError::Damaged { .. } => (Kind::Damaged, None),
             DatastoreError::Unsupported { .. } => (Kind::Unavailable, None),
-            DatastoreError::Store(_) => (
-                Kind::Unavailable,
-                Some("`wrun doctor` checks the datastore"),
-            ),
+            DatastoreError::Store(source) => (Kind::Unavailable, store_hint(source)),
         };
         Self::from_error(kind, &error).hint_if(hint.map(str::to_owned))
     }
@@ -202,8 +207,15 @@ impl From<RunError> for CliError {
             RunError::Damaged { .. } | RunError::Newer { .. } => Kind::Damaged,
             RunError::Busy { .. } | RunError::Store(_) => Kind::Unavailable,
         };
-        let hint = matches!(kind, Kind::NotFound).then(|| "`wrun runs` lists the runs".to_owned());
-        Self::from_error(kind, &error).hint_if(hint)
+        let hint = match &error {
+            RunError::Missing { .. } => Some("`wrun runs` lists the runs"),
+            RunError::Damaged { .. } => {
+                Some("put the file back from a copy of the datastore; other runs can be used")
+            }
+            RunError::Store(source) => store_hint(source),
+            _ => None,
+        };
+        Self::from_error(kind, &error).hint_if(hint.map(str::to_owned))
     }
 }
 
@@ -228,7 +240,25 @@ impl From<BlobError> for CliError {
             BlobError::InRecord { .. } => Kind::Internal,
             _ => Kind::Unavailable,
         };
-        Self::from_error(kind, &error)
+        Self::from_error(kind, &error).hint_if(blob_hint(&error))
+    }
+}
+
+fn blob_hint(error: &BlobError) -> Option<String> {
+    let place = |digest: &Digest| {
+        let name = digest.to_string();
+        format!("blobs/{}/{name}", &name[..2])
+    };
+    match error {
+        BlobError::Missing { digest } => Some(format!(
+            "put `{}` of the datastore back from a copy, or run the flow again",
+            place(digest)
+        )),
+        BlobError::Damaged { digest, .. } => Some(format!(
+            "put `{}` of the datastore back from a copy, or delete it and run the flow again",
+            place(digest)
+        )),
+        _ => None,
     }
 }
 

@@ -8,14 +8,9 @@ use super::suggest;
 use crate::model::event::Event;
 use crate::model::id::{Place, RunId, TaskId};
 use crate::model::name::{FlowName, StepName};
-use crate::model::pathspec::{PathError, PathSpec, RunSelector, WhichRun};
+use crate::model::pathspec::{RunSelector, WhichRun};
 use crate::model::record::Record;
 use crate::report::history::History;
-
-/// Reads a name for anything; a `/` at its end, as completion leaves it, does not matter.
-pub fn path(text: &str) -> Result<PathSpec, PathError> {
-    text.strip_suffix('/').unwrap_or(text).parse()
-}
 
 /// The run that `selector` means: the newest of all flows where no flow is named.
 ///

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::error::{CliError, Kind};
 use super::value;
 use crate::config::Settings;
-use crate::datastore::{Datastore, DatastoreUrl, Run};
+use crate::datastore::{Datastore, DatastoreUrl, Run, RunError};
 use crate::model::artifact::{Value, ValueAt};
 use crate::model::event::{Event, RunStatus};
 use crate::model::header::RunHeader;
@@ -193,10 +193,15 @@ impl Store {
         Ok(self.runtime.block_on(run.events_from(segment))?)
     }
 
-    /// What a list shows of a run: from its summary, or from its journal when it has not ended.
+    /// What a list shows of a run: from its summary, or from its journal when there is none.
     pub(crate) fn facts(&self, id: &RunId, now: Timestamp) -> Result<RunFacts, CliError> {
         let run = self.run(id)?;
-        let Some(summary) = self.runtime.block_on(run.summary())? else {
+        let summary = match self.runtime.block_on(run.summary()) {
+            // The journal has all that the summary should have said.
+            Err(RunError::Damaged { .. }) => None,
+            summary => summary?,
+        };
+        let Some(summary) = summary else {
             let (events, _) = self.events_from(id, 0)?;
             return self.facts_of(run.header(), &History::of(&events), now);
         };

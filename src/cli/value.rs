@@ -6,6 +6,9 @@ use crate::datastore::cbor;
 use crate::model::artifact::MediaType;
 use crate::report::{clean, human, json as shape};
 
+/// The major type of text in CBOR (RFC 8949, section 3.1).
+const TEXT: u8 = 3;
+
 /// The kind of a media type without its parameters: `text/html` of `text/html; charset=utf-8`.
 pub fn essence(media: &MediaType) -> &str {
     media.as_str().split(';').next().unwrap_or_default().trim()
@@ -28,6 +31,7 @@ pub fn extension(media: &MediaType) -> &'static str {
         "image/jpeg" => "jpg",
         "application/json" => "json",
         "application/pdf" => "pdf",
+        MediaType::TAR => "tar",
         MediaType::CBOR => "cbor",
         "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => "arrow",
         other if other.starts_with("text/") => "txt",
@@ -62,8 +66,11 @@ pub fn to_json(media: &MediaType, bytes: &[u8]) -> Json {
 /// The value on one line of at most `width` characters.
 pub fn preview(media: &MediaType, bytes: &[u8], width: usize) -> String {
     if media.is_cbor() {
+        // Only what is text itself has quotes: NaN is text in JSON, and none for a person.
+        let quoted = bytes.first().is_some_and(|head| head >> 5 == TEXT);
         return match cbor::to_json(bytes) {
-            Ok(Json::String(text)) => clean::short(&format!("{text:?}"), width),
+            Ok(Json::String(text)) if quoted => clean::short(&format!("{text:?}"), width),
+            Ok(Json::String(text)) => clean::short(&text, width),
             Ok(value) => clean::short(&value.to_string(), width),
             Err(_) => "damaged CBOR".to_owned(),
         };
@@ -85,5 +92,19 @@ pub fn default_text(bytes: &[u8]) -> String {
         Ok(Json::String(text)) => clean::line(&text).into_owned(),
         Ok(value) => clean::line(&value.to_string()).into_owned(),
         Err(_) => "?".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_quotes_text_and_nothing_else() {
+        let shown = |bytes: &[u8]| preview(&MediaType::cbor(), bytes, 40);
+        assert_eq!(shown(&[0x63, b'N', b'a', b'N']), "\"NaN\"");
+        assert_eq!(shown(&[0xf9, 0x7e, 0x00]), "NaN");
+        assert_eq!(shown(&[0xf9, 0xfc, 0x00]), "-Infinity");
+        assert_eq!(shown(&[0x82, 0x01, 0xf6]), "[1,null]");
     }
 }

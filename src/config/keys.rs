@@ -11,6 +11,7 @@ use super::{Seed, Settings};
 use crate::model::definition::Retry;
 use crate::model::header::StepSettings;
 use crate::model::name::StepName;
+use crate::model::nearest::nearest;
 
 /// Sets a value, taking relative paths from the directory; the error follows the key in a sentence.
 type Set = fn(&mut Settings, &Raw, &Path) -> Result<(), String>;
@@ -331,13 +332,14 @@ pub(super) fn similar(key: &str) -> Option<String> {
         true => KEYS.iter().map(|key| key.name).collect(),
         false => STEP_KEYS.to_vec(),
     };
-    let distance = |known: &str| {
-        // `memory` at the top is `limits.memory`.
-        let last = known.rsplit('.').next().unwrap_or(known);
-        distance(&name.replace('_', "-"), known).min(distance(name, last) + 1)
-    };
-    let best = known.into_iter().min_by_key(|known| distance(known))?;
-    (distance(best) <= 1 + name.len() / 4).then(|| format!("{prefix}{best}"))
+    let given = name.replace('_', "-");
+    // `memory` at the top is `limits.memory`.
+    let last = |known: &'static str| known.rsplit('.').next().unwrap_or(known);
+    let best = nearest(&given, known.iter().copied()).or_else(|| {
+        let last = nearest(&given, known.iter().copied().map(last))?;
+        known.into_iter().find(|known| known.ends_with(last))
+    })?;
+    Some(format!("{prefix}{best}"))
 }
 
 /// The names that could stand in the place of `key`.
@@ -348,18 +350,4 @@ pub(super) fn names_beside(key: &str) -> Vec<&'static str> {
     } else {
         KEYS.iter().map(|key| key.name).collect()
     }
-}
-
-/// How many letters must be put in, taken out or replaced to make `b` of `a` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

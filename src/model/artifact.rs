@@ -35,6 +35,10 @@ impl MediaType {
     pub const CBOR: &'static str = "application/cbor";
     /// Bytes of no known kind.
     pub const BYTES: &'static str = "application/octet-stream";
+    /// A text.
+    pub const TEXT: &'static str = "text/plain";
+    /// An archive of files.
+    pub const TAR: &'static str = "application/x-tar";
 
     /// A media type, e.g. `text/html`.
     pub fn new(text: &str) -> Self {

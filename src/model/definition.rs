@@ -37,7 +37,8 @@ pub enum ParamKind {
     Text,
     /// Any JSON value.
     Json,
-    /// A file, given by its path, which the step reads in pieces.
+    /// A file, given by its path, which the step reads in pieces; of a parameter that takes many, the files
+    /// of directories as one archive.
     Blob,
     /// A text file, given by its path, whose contents are the value.
     TextFile,

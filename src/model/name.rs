@@ -28,7 +28,7 @@ pub enum NameError {
     },
     /// A character that names do not have.
     #[error(
-        "{what} `{text}` has the character {character:?}; lower-case letters, digits and {extra} are allowed, and a letter comes first"
+        "{what} `{text}` has the character {character:?}; {allowed} are allowed, and a letter comes first"
     )]
     Character {
         /// What was to be named.
@@ -37,8 +37,8 @@ pub enum NameError {
         text: String,
         /// The first character that is not allowed.
         character: char,
-        /// The punctuation that is allowed, in words.
-        extra: &'static str,
+        /// The characters that are allowed, in words.
+        allowed: &'static str,
     },
 }
 
@@ -63,7 +63,12 @@ fn check(what: &'static str, text: &str, hyphen: bool, upper: bool) -> Result<()
             what,
             text: text.to_owned(),
             character,
-            extra: if hyphen { "`_` and `-`" } else { "`_`" },
+            allowed: match (upper, hyphen) {
+                (false, false) => "lower-case letters, digits and `_`",
+                (false, true) => "lower-case letters, digits, `_` and `-`",
+                (true, false) => "letters, digits and `_`",
+                (true, true) => "letters, digits, `_` and `-`",
+            },
         }),
     }
 }
@@ -157,3 +162,24 @@ name!(
     /// A tag of a run: letters, digits, `_` and `-`, starting with a letter, at most 64 bytes.
     Tag, "tag", hyphen: true, upper: true
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_tells_what_is_allowed_for_this_kind_of_name() {
+        let said = [
+            FlowName::new("9").unwrap_err().to_string(),
+            StepName::new("Fit").unwrap_err().to_string(),
+            ArtifactName::new("a-b").unwrap_err().to_string(),
+            CaseName::new("too big").unwrap_err().to_string(),
+        ];
+        insta::assert_snapshot!(said.join("\n"), @r"
+        flow name `9` has the character '9'; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
+        step name `Fit` has the character 'F'; lower-case letters, digits and `_` are allowed, and a letter comes first
+        artifact name `a-b` has the character '-'; letters, digits and `_` are allowed, and a letter comes first
+        case name `too big` has the character ' '; letters, digits, `_` and `-` are allowed, and a letter comes first
+        ");
+    }
+}

@@ -150,6 +150,14 @@ pub enum PathSpec {
 }
 
 impl PathSpec {
+    /// Reads a name as it is typed: a `/` at its end, as completion leaves it, does not matter.
+    ///
+    /// # Errors
+    /// [`PathError`] says which part names nothing.
+    pub fn typed(text: &str) -> Result<Self, PathError> {
+        text.strip_suffix('/').unwrap_or(text).parse()
+    }
+
     /// The run that is named, or that has in it what is named: the latest for a flow.
     pub fn run(&self) -> RunSelector {
         match self {
@@ -369,6 +377,17 @@ mod tests {
         );
         assert!(run("a/1/b").starts_with("`a/1/b` is not a run"));
         assert!(run("7x").starts_with("`7x` is not the number of a run"));
+    }
+
+    #[test]
+    fn what_completion_leaves_at_the_end_does_not_matter() {
+        let typed = |text: &str| PathSpec::typed(text).map(|spec| spec.to_string());
+        assert_eq!(
+            typed("wordcount/42/count/").as_deref(),
+            Ok("wordcount/42/count")
+        );
+        assert_eq!(typed("latest").as_deref(), Ok("latest"));
+        assert!(typed("/").is_err() && typed("wordcount//").is_err());
     }
 
     #[test]

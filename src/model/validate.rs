@@ -1,9 +1,9 @@
 //! Finds every problem of a flow at once.
 //!
-//! In three rounds, each over what the round before left whole, so that one mistake is one line:
-//! each step by itself ([`local`]: names, edges, options), the shape of the whole ([`shape`]:
-//! reachability, loops, splits and joins), and who sees which artifact ([`visible`]). A misspelt
-//! step is taken for the one it was meant to be, so that the later rounds still find their own.
+//! In three rounds: each step by itself ([`local`]: names, edges, options), the shape of the whole
+//! ([`shape`]: reachability, loops, splits and joins), and who sees which artifact ([`visible`]). Each
+//! round judges what the rounds before left whole, so that one mistake is one line and hides no other.
+//! A misspelt step is taken for the one it was meant to be.
 
 use std::fmt;
 
@@ -197,21 +197,22 @@ pub(super) struct Checked {
 /// Checks a definition from end to end.
 pub(super) fn check(definition: &Definition) -> Result<Checked, Problems> {
     let mut findings = Findings::default();
-    let checked = rounds(definition, &mut findings);
-    match checked {
-        Some(checked) if findings.is_empty() => Ok(checked),
-        _ => Err(Problems {
-            list: findings.list,
-            more: findings.more,
-        }),
-    }
+    rounds(definition, &mut findings).ok_or(Problems {
+        list: findings.list,
+        more: findings.more,
+    })
 }
 
+/// What is found out in all rounds; none when there are problems.
 fn rounds(definition: &Definition, findings: &mut Findings) -> Option<Checked> {
     let local = local::check(definition, findings)?;
-    let targets = local.targets?;
-    let shape = shape::check(definition, &targets, findings)?;
+    let shape = shape::check(definition, &local.ways, findings);
     let sole = visible::check(definition, &local.parameters, &shape, findings);
+    if !findings.is_empty() {
+        return None;
+    }
+    let resolved = |ways: Vec<Option<StepIx>>| ways.into_iter().flatten().collect();
+    let targets = local.ways.targets.into_iter().map(resolved).collect();
     Some(Checked {
         parameters: local.parameters,
         targets,

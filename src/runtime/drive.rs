@@ -3,8 +3,7 @@
 //! ```text
 //! event    <- executor | signal | scheduler's own answers
 //! commands =  scheduler.apply(event)          pure
-//! journal  <- event                           durable soon, many at a time
-//! listener <- event
+//! journal  <- event                           durable soon, many at a time, then shown
 //! executor <- commands
 //! ```
 //!
@@ -20,7 +19,6 @@ use tokio::time::Instant;
 
 use super::journal::Journal;
 use super::memo::Notes;
-use super::showing::Showing;
 use super::tally::Tally;
 use crate::datastore::Run;
 use crate::datastore::journal::JournalError;
@@ -62,14 +60,12 @@ pub struct Drive<E> {
     pub scheduler: Scheduler,
     /// Executes.
     pub executor: E,
-    /// Remembers.
+    /// Remembers, and shows what it has remembered.
     pub journal: Journal,
     /// The small values of the run.
     pub values: Arc<Values>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// Sees every event.
-    pub listener: Showing,
     /// Asks the run to stop.
     pub interrupts: mpsc::UnboundedReceiver<Interrupt>,
     /// The run.
@@ -130,7 +126,7 @@ impl<E: Executor> Drive<E> {
         let status = underway.ending.unwrap_or(RunStatus::Failed);
         let at = self.clock.now();
         let ended = Event::RunEnded { status, at };
-        self.journal.push(ended.clone()).await?;
+        self.journal.push(ended).await?;
         let segments = self.journal.end().await?;
         // Both save reading the journal, and say nothing that is not in it.
         let summary = self.tally.summary(&self.run, (status, at), segments);
@@ -138,9 +134,6 @@ impl<E: Executor> Drive<E> {
             self.run.put_summary(&summary),
             self.run.put_memo(self.notes.take())
         );
-        // Shown only now: whoever sees the end may rely on it.
-        self.show(ended);
-        self.listener.flush();
         Ok(status)
     }
 
@@ -152,7 +145,6 @@ impl<E: Executor> Drive<E> {
         self.obey(commands, underway).await?;
         loop {
             self.dispatch(underway);
-            self.listener.flush_if_due();
             if underway.ending.is_some() && underway.running == 0 {
                 return Ok(());
             }
@@ -168,11 +160,7 @@ impl<E: Executor> Drive<E> {
     /// Waits for the next thing to happen and deals with it.
     async fn wait(&mut self, underway: &mut Underway) -> Result<(), DriveError> {
         let next_retry = underway.delayed.first_key_value().map(|((at, _), _)| *at);
-        let due = self.listener.due();
-        let wake = [next_retry, underway.kill_at, due]
-            .into_iter()
-            .flatten()
-            .min();
+        let wake = [next_retry, underway.kill_at].into_iter().flatten().min();
         tokio::select! {
             updates = self.executor.updates() => {
                 for update in updates {
@@ -252,26 +240,28 @@ impl<E: Executor> Drive<E> {
             None
         };
         let failure = failure_of(&event);
-        if stored {
-            self.journal.push(event.clone()).await?;
-        }
-        self.show(event);
-        self.announce_retries(&commands, failure);
+        self.put(event).await?;
+        self.announce_retries(&commands, failure).await?;
         if let Some(rejected) = rejected {
-            self.journal.push(rejected.clone()).await?;
-            self.show(rejected);
+            self.put(rejected).await?;
         }
         Ok(commands)
     }
 
-    /// Counts an event and shows it to whoever listens.
-    fn show(&mut self, event: Event) {
+    /// Counts an event, and gives it to the journal, which shows it when it is durable.
+    async fn put(&mut self, event: Event) -> Result<(), DriveError> {
         self.tally.count(&event);
-        self.listener.show(event);
+        Ok(self.journal.push(event).await?)
     }
 
-    fn announce_retries(&mut self, commands: &[Command], failure: Option<Failure>) {
-        let Some(failure) = failure else { return };
+    async fn announce_retries(
+        &mut self,
+        commands: &[Command],
+        failure: Option<Failure>,
+    ) -> Result<(), DriveError> {
+        let Some(failure) = failure else {
+            return Ok(());
+        };
         for command in commands {
             if let Command::Run(Assignment {
                 task,
@@ -288,9 +278,10 @@ impl<E: Executor> Drive<E> {
                     after_ms,
                     failure: failure.clone(),
                 };
-                self.show(retrying);
+                self.put(retrying).await?;
             }
         }
+        Ok(())
     }
 
     /// Does what the scheduler asks for, and what it asks for then.

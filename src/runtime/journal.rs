@@ -1,4 +1,6 @@
-//! Writes the journal behind the driver's back, many events at a time.
+//! Writes the journal behind the driver's back, many events at a time, and shows what it has written.
+//!
+//! Whoever sees an event may rely on it: it is shown only when it is durable.
 //!
 //! While one segment is being written, events gather for the next; a short pause between two
 //! segments lets ten thousand small tasks share a few hundred writes.
@@ -21,6 +23,9 @@ const MOST_EVENTS: usize = 4096;
 /// How many events may wait to be written before the driver waits for the journal.
 const BACKLOG: usize = 16 * 1024;
 
+/// Who sees events: in the order in which they happened, many at a time.
+pub type Listener = std::sync::mpsc::Sender<Vec<Event>>;
+
 /// The end at which the driver puts events.
 pub struct Journal {
     sender: Option<mpsc::Sender<Event>>,
@@ -28,17 +33,28 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts writing with `writer`; tells the values of `site`, and `notes`, what has become
-    /// durable.
-    pub fn new(writer: JournalWriter, site: Arc<Site>, notes: Arc<Notes>) -> Self {
+    /// Starts writing with `writer`. Tells the values of `site`, and `notes`, what has become
+    /// durable, and shows it to `listener`.
+    pub fn new(
+        writer: JournalWriter,
+        listener: Listener,
+        site: Arc<Site>,
+        notes: Arc<Notes>,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(BACKLOG);
+        let desk = Desk {
+            writer,
+            listener,
+            site,
+            notes,
+        };
         Self {
             sender: Some(sender),
-            task: tokio::spawn(write(writer, receiver, site, notes)),
+            task: tokio::spawn(desk.write(receiver)),
         }
     }
 
-    /// Puts an event into the journal; it becomes durable soon.
+    /// Puts an event into the journal; it becomes durable, and is shown, soon.
     ///
     /// # Errors
     /// Why the journal could not be written any more.
@@ -71,23 +87,31 @@ impl Journal {
     }
 }
 
-async fn write(
-    mut writer: JournalWriter,
-    mut receiver: mpsc::Receiver<Event>,
+/// Where the journal is written.
+struct Desk {
+    writer: JournalWriter,
+    listener: Listener,
     site: Arc<Site>,
     notes: Arc<Notes>,
-) -> Result<u64, JournalError> {
-    let mut segments = 0;
-    let mut batch = Vec::new();
-    while receiver.recv_many(&mut batch, MOST_EVENTS).await > 0 {
-        let segment = writer.append(&batch).await?;
-        site.values.stored(&batch, segment);
-        notes.stored(&site, &batch, segment);
-        segments += 1;
-        batch.clear();
-        pause(&mut receiver).await;
+}
+
+impl Desk {
+    async fn write(mut self, mut receiver: mpsc::Receiver<Event>) -> Result<u64, JournalError> {
+        let mut segments = 0;
+        let mut batch = Vec::new();
+        while receiver.recv_many(&mut batch, MOST_EVENTS).await > 0 {
+            if batch.iter().any(Event::is_stored) {
+                let segment = self.writer.append(&batch).await?;
+                self.site.values.stored(&batch, segment);
+                self.notes.stored(&self.site, &batch, segment);
+                segments += 1;
+            }
+            // Nobody may be listening, and the run goes on all the same.
+            let _ = self.listener.send(std::mem::take(&mut batch));
+            pause(&mut receiver).await;
+        }
+        Ok(segments)
     }
-    Ok(segments)
 }
 
 /// Lets events gather, unless the driver has finished or much is waiting already.

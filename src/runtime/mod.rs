@@ -6,6 +6,7 @@
 //!
 //! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
 
+mod archive;
 pub mod attach;
 pub mod clock;
 pub mod compare;
@@ -15,12 +16,12 @@ pub mod driver;
 pub mod fold;
 pub mod journal;
 pub mod memo;
+mod parameters;
 pub mod past;
 pub mod prepare;
 pub mod replay;
 pub mod resume;
 pub mod reuse;
-pub mod showing;
 pub mod spin;
 pub mod start;
 pub mod tally;

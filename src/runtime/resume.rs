@@ -11,7 +11,6 @@ use super::reuse::{self, Reuse, Rules, Successes, Taken};
 use super::start::{self, Given, Machine, Origin, Settings, StartError, Started};
 use crate::datastore::Datastore;
 use crate::datastore::run::Run;
-use crate::model::artifact::MediaType;
 use crate::model::graph::FlowGraph;
 use crate::model::name::{ArtifactName, StepName};
 
@@ -50,7 +49,7 @@ pub fn parameters(
     for param in graph.parameters() {
         let none = || param.many.then(|| Bytes::from_static(EMPTY_LIST));
         if let Some(default) = param.default.clone().or_else(none) {
-            values.insert(param.name.clone(), Given::Value(MediaType::cbor(), default));
+            values.insert(param.name.clone(), Given::Cbor(default));
         }
     }
     for artifact in &origin.header().parameters {

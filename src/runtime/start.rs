@@ -1,8 +1,7 @@
 //! Starts a run: allots its number, writes its header, and hands it to the driver.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,10 +9,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::drive::{Drive, DriveError, Interrupt, Known, Nothing};
 use super::driver::Keeper;
-use super::journal::Journal;
+use super::journal::{Journal, Listener};
 use super::memo::{Cache, Notes};
+use super::parameters;
 use super::past::{self, Program};
-use super::showing::Showing;
 use super::tally::Tally;
 use crate::datastore::Datastore;
 use crate::datastore::journal::JournalError;
@@ -21,7 +20,7 @@ use crate::datastore::lease::Held;
 use crate::datastore::object::StoreError;
 use crate::datastore::run::{Run, RunError};
 use crate::executor::local::LocalExecutor;
-use crate::model::artifact::{Artifact, INLINE_RECORD, MediaType, Value, ValueAt};
+use crate::model::artifact::{MediaType, Value};
 use crate::model::event::{Event, RunStatus};
 use crate::model::graph::FlowGraph;
 use crate::model::header::{Limits, RunHeader, StepSettings};
@@ -38,8 +37,6 @@ use crate::task::values::Values;
 
 /// How often a task is tried again when the machinery failed and not the step.
 const INFRASTRUCTURE_RETRIES: u32 = 3;
-/// How much of a file is read at once.
-const PIECE: usize = 1024 * 1024;
 
 /// Why a run could not be started or driven.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +78,16 @@ pub enum StartError {
 /// The value of a parameter, as it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// The bytes themselves; CBOR is in its deterministic form.
-    Value(MediaType, Bytes),
+    /// CBOR in its deterministic form.
+    Cbor(Bytes),
+    /// A whole text, kept as it is.
+    Text(Bytes),
     /// A file whose bytes are the value.
     File(PathBuf, MediaType),
     /// A value of another run, which is in the datastore or has its bytes with it.
     Kept(Value),
+    /// Files that become one tar archive, by their names in it.
+    Files(BTreeMap<String, PathBuf>),
 }
 
 /// All that decides about a run and is not in its code.
@@ -118,8 +119,8 @@ pub struct Machine {
     pub clock: Arc<dyn Clock>,
     /// Starts cells.
     pub launcher: Launcher,
-    /// Sees every event, in the order in which they happened and many at a time.
-    pub listener: std::sync::mpsc::Sender<Vec<Event>>,
+    /// Sees every event when it is durable.
+    pub listener: Listener,
     /// Asks the run to stop.
     pub interrupts: UnboundedReceiver<Interrupt>,
 }
@@ -170,7 +171,7 @@ pub async fn create(
     settings: Settings,
     machine: &Machine,
 ) -> Result<Started, StartError> {
-    let parameters = store_parameters(datastore, settings.parameters).await?;
+    let parameters = parameters::store(datastore, settings.parameters).await?;
     let created_at = machine.clock.now();
     let Settings {
         seed,
@@ -275,11 +276,15 @@ impl Started {
         past.iter().for_each(|event| tally.count(event));
         let drive = Drive {
             scheduler,
-            journal: Journal::new(run.writer().await?, site.clone(), notes.clone()),
+            journal: Journal::new(
+                run.writer().await?,
+                machine.listener,
+                site.clone(),
+                notes.clone(),
+            ),
             values: site.values.clone(),
             executor: LocalExecutor::new(site, workers, machine.clock.clone()),
             clock: machine.clock,
-            listener: Showing::new(machine.listener),
             interrupts: machine.interrupts,
             run,
             tally,
@@ -290,64 +295,4 @@ impl Started {
         keeping.stop().await;
         driven.map_err(|source| StartError::Drive { run: id, source })
     }
-}
-
-async fn store_parameters(
-    datastore: &Datastore,
-    given: Vec<(ArtifactName, Given)>,
-) -> Result<Vec<Artifact>, StartError> {
-    let mut budget = INLINE_RECORD;
-    let mut artifacts = Vec::with_capacity(given.len());
-    for (name, given) in given {
-        let value = match given {
-            Given::Value(media, bytes) => {
-                let stored = datastore.store_value(media, bytes, &mut budget).await;
-                stored.map_err(|source| StartError::Parameter {
-                    name: name.clone(),
-                    source,
-                })?
-            }
-            Given::File(path, media) => store_file(datastore, &name, &path, media).await?,
-            Given::Kept(value) => value,
-        };
-        artifacts.push(Artifact { name, value });
-    }
-    artifacts.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(artifacts)
-}
-
-/// Stores a file as a blob, in pieces.
-async fn store_file(
-    datastore: &Datastore,
-    name: &ArtifactName,
-    path: &Path,
-    media: MediaType,
-) -> Result<Value, StartError> {
-    let unread = |source| StartError::File {
-        name: name.clone(),
-        path: path.to_owned(),
-        source,
-    };
-    let unstored = |source| StartError::Parameter {
-        name: name.clone(),
-        source,
-    };
-    let mut file = std::fs::File::open(path).map_err(unread)?;
-    let mut writer = datastore.blobs().writer();
-    loop {
-        let mut piece = Vec::with_capacity(PIECE);
-        let mut limited = (&mut file).take(PIECE as u64);
-        limited.read_to_end(&mut piece).map_err(unread)?;
-        if piece.is_empty() {
-            break;
-        }
-        writer.write(piece.into()).await.map_err(unstored)?;
-    }
-    let (digest, size) = writer.finish().await.map_err(unstored)?;
-    Ok(Value {
-        digest,
-        size,
-        media,
-        at: ValueAt::Blob,
-    })
 }

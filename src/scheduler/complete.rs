@@ -122,7 +122,7 @@ impl Scheduler {
             return Ok(count);
         }
         let text = format!("the foreach has {count} elements, and {most} are the most");
-        let hint = "raise the limit `items`, or let one task do several elements";
+        let hint = "raise `limits.items` in `wrun.toml`, or let one task do several elements";
         Err(Failure::new(FailureKind::Limit(Limit::Items), text).with_hint(hint))
     }
 

@@ -586,7 +586,7 @@ fn a_wrong_outcome_is_a_broken_contract() {
     );
     assert_eq!(
         why(FOREACH, Outcome::Items(1001), &[("xs", "1")]),
-        "start/- #0 foreach limit: the foreach has 1001 elements, and 1000 are the most (raise the limit `items`, or let one task do several elements)"
+        "start/- #0 foreach limit: the foreach has 1001 elements, and 1000 are the most (raise `limits.items` in `wrun.toml`, or let one task do several elements)"
     );
 }
 

@@ -198,9 +198,8 @@ pub struct Built {
 pub fn build(package: &FlowPackage, options: Options) -> Result<Built, BuildError> {
     let dir = package.dir.clone();
     let asking = std::thread::spawn(move || Toolchain::of(&dir));
-    let began = stamp::Moment::now(&package.workspace_root);
     let arguments = arguments(package);
-    let outcome = run_cargo(package, &arguments, options);
+    let (outcome, began) = run_settled(package, &arguments, options);
     let sysroot = asking.join().unwrap_or_default();
     let made = match outcome {
         Err(BuildError::Cargo { .. }) if is_target_missing(&sysroot) => {
@@ -272,6 +271,28 @@ fn arguments(package: &FlowPackage) -> Arguments {
 struct Made {
     module: PathBuf,
     fresh: bool,
+}
+
+/// Runs cargo until it leaves the lock file alone. Says when the last time began.
+///
+/// A lock file that cargo has just made is younger than the build, as if somebody had changed it
+/// meanwhile. Asked once more, which costs it a look, cargo says that the module is of that lock file.
+fn run_settled(
+    package: &FlowPackage,
+    arguments: &Arguments,
+    options: Options,
+) -> (Result<Made, BuildError>, stamp::Moment) {
+    let lock = || stamp::Stat::look(&package.workspace_root.join("Cargo.lock"));
+    let (before, began) = (lock(), stamp::Moment::now(&package.workspace_root));
+    match run_cargo(package, arguments, options) {
+        Ok(first) if lock() != before => {
+            let began = stamp::Moment::now(&package.workspace_root);
+            let again = run_cargo(package, arguments, Options { quiet: true });
+            let fresh = first.fresh;
+            (again.map(|made| Made { fresh, ..made }), began)
+        }
+        outcome => (outcome, began),
+    }
 }
 
 fn run_cargo(

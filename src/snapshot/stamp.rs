@@ -74,7 +74,7 @@ impl Moment {
 
 /// What tells a changed file from an unchanged one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stat {
+pub(super) struct Stat {
     size: u64,
     modified_ns: i128,
     changed_ns: i128,
@@ -110,7 +110,7 @@ impl Stat {
     }
 
     /// The state of the file; none when there is none.
-    fn look(path: &Path) -> Option<Self> {
+    pub(super) fn look(path: &Path) -> Option<Self> {
         std::fs::metadata(path)
             .ok()
             .map(|metadata| Self::of(&metadata))

@@ -127,7 +127,7 @@ fn a_wrong_command_line_is_a_usage_error() {
     ");
     insta::assert_snapshot!(env.wrun(&["tag", "--add", "9"]), @r"
     --- stderr
-    error: invalid value '9' for '--add <TAG>': tag `9` has the character '9'; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
+    error: invalid value '9' for '--add <TAG>': tag `9` has the character '9'; letters, digits, `_` and `-` are allowed, and a letter comes first
 
     For more information, try '--help'.
     --- exit code 2

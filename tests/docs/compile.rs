@@ -32,7 +32,7 @@ pub fn check(blocks: &[Block]) {
 fn look_at(world: &mut World, block: &Block, module: &Path) -> String {
     let module = module.display();
     let wrong = tell(world, block, &format!("wrun check --module {module}"));
-    let needs_a_file = [": Text", ": Blob"]
+    let needs_a_file = [": Text", ": Blob", ": Files"]
         .iter()
         .any(|file| block.text.contains(file));
     if needs_a_file || !wrong.is_empty() {

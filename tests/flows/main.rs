@@ -3,6 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
 mod bad;
+mod damage;
+mod hostile;
+mod memory;
+mod parameters;
+mod room;
+mod running;
+mod settings;
+mod shapes;
 mod stop;
 mod whole;
 
@@ -12,30 +20,49 @@ use std::sync::OnceLock;
 
 use serde_json::Value as Json;
 
+/// The packages with flows.
+const FLOWS: [&str; 8] = [
+    "bench-five",
+    "bench-fan",
+    "bench-bulk",
+    "flaky",
+    "grid-search",
+    "monte-carlo",
+    "wrun-test-shapes",
+];
+
 /// The directory of the modules, built once for all tests.
 fn modules() -> &'static Path {
     static MODULES: OnceLock<PathBuf> = OnceLock::new();
     MODULES.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let packages = [
-            "bench-five",
-            "bench-fan",
-            "bench-bulk",
-            "flaky",
-            "grid-search",
-            "monte-carlo",
-        ];
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--quiet", "--target", "wasm32-wasip2"])
-            .args(packages.map(|package| format!("-p{package}")))
-            .current_dir(root)
-            .status()
-            .unwrap();
-        assert!(status.success(), "the flows of the tests do not build");
+        // Apart, as the tests of the sandbox build them: cargo unites the features of what it
+        // builds together, and the same package would be built twice.
+        for packages in [&FLOWS[..], &["wrun-test-guests"]] {
+            let status = Command::new(env!("CARGO"))
+                .args(["build", "--release", "--quiet", "--target", "wasm32-wasip2"])
+                .args(["--lib", "--examples"])
+                .args(packages.iter().map(|package| format!("-p{package}")))
+                .current_dir(root)
+                .status()
+                .unwrap();
+            assert!(status.success(), "{packages:?} do not build");
+        }
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
         target.join("wasm32-wasip2/release")
     })
+}
+
+/// The file of a module: a package of its own, or one of the flows and guests of the tests.
+fn module(name: &str) -> String {
+    let file = format!("{name}.wasm");
+    let package = modules().join(&file);
+    let path = match package.exists() {
+        true => package,
+        false => modules().join("examples").join(file),
+    };
+    path.into_os_string().into_string().unwrap()
 }
 
 /// A directory with a home, a datastore, and nothing of the machine's environment.
@@ -87,10 +114,32 @@ impl World {
 
     /// Runs a prebuilt flow with these parameters.
     fn run(&self, module: &str, arguments: &[&str]) -> Said {
-        let module = modules().join(format!("{module}.wasm"));
-        let mut all = vec!["run", "--module", module.to_str().unwrap()];
-        all.extend(arguments);
-        self.wrun(&all)
+        self.wrun(&[&["run", "--module", &crate::module(module)], arguments].concat())
+    }
+
+    /// Puts a file into the directory.
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.path().join(name), bytes).unwrap();
+    }
+
+    /// The value of an artifact.
+    fn value(&self, artifact: &str) -> Json {
+        self.json(&["get", artifact])["value"].clone()
+    }
+
+    /// The names of a step's tasks, in their order.
+    fn tasks(&self, step: &str) -> Vec<String> {
+        let said = self.wrun(&["show", step, "--json"]).good();
+        let task = |line| serde_json::from_str::<Json>(line).unwrap()["task"].clone();
+        let tasks = said.stdout.lines().map(task);
+        tasks.map(|it| it.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What stands in an error, without what differs from machine to machine.
+    fn text(&self, said: &Said) -> String {
+        let directory = self.path().to_str().unwrap();
+        let text = said.stderr.replace(directory, "[dir]");
+        format!("{text}exit code {}", said.code)
     }
 
     fn json(&self, arguments: &[&str]) -> Json {

@@ -85,6 +85,15 @@ behaviours! {
         assert!(failure.hint.is_some());
     };
     grow_politely => async { assert_eq!(out(request("grow_politely")).await, "refused") };
+    // A table with an entry for every function that is called by its address comes with the module.
+    fill_table => async {
+        let mut request = request("fill_table");
+        request.limits.table_elements = 3;
+        let failure = failure(request).await;
+        assert_eq!(failure.kind, FailureKind::Limit(Limit::Tables), "{failure:?}");
+        assert_eq!(failure.message, "the step needs more than 3 table elements");
+        assert!(failure.hint.is_some_and(|hint| hint.contains("table-elements")));
+    };
     recurse => async {
         for stack_kib in [256, 1024, 16 * 1024] {
             let mut request = request("recurse");

@@ -45,7 +45,9 @@ async fn a_cell_has_nothing() {
     open.sort();
     // What the tests print to is not there, and of files only compiled code and null.
     let code = |target: &String| target.ends_with(".code") || target.contains("memfd");
-    open.retain(|target| !code(target) && target != "/dev/null");
+    // The cell's own: it asks the system which pages of a guest are to be cleared.
+    let pages = |target: &String| target.ends_with("/pagemap");
+    open.retain(|target| !code(target) && !pages(target) && target != "/dev/null");
     assert_eq!(open, [""; 0], "a cell inherited something");
 }
 

@@ -111,7 +111,7 @@ mod flaky {
 
         #[test]
         fn a_price_that_is_no_number_is_final() {
-            let error = parse("price: about 12".to_owned()).err().unwrap();
+            let error = parse("price: about 12".to_owned()).unwrap_err();
             assert_eq!(error.to_string(), "`about 12` is not a price");
             assert_eq!(error.causes(), ["invalid float literal"]);
             assert!(error.is_fatal());

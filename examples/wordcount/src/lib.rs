@@ -1,4 +1,4 @@
-//! Counts the words of a file of any size: shards of a blob, a foreach over them, a join.
+//! Counts the words of files of any size: shards of them, a foreach over the shards, a join.
 
 mod shard;
 
@@ -9,8 +9,8 @@ use wrun_sdk::prelude::*;
 
 /// Counts the words of a text and lists the most frequent ones.
 ///
-/// The text may be larger than the memory of a step: each task reads one shard of it, a piece at a
-/// time.
+/// The text is a file or a directory of files, and may be larger than the memory of a step: each task
+/// reads one shard of it, a piece at a time.
 #[flow]
 mod wordcount {
     use super::*;
@@ -39,21 +39,32 @@ mod wordcount {
     /// Cuts the text into shards, between words.
     #[step(foreach = "shards", next = "count")]
     fn start(
-        /// The text: a file of any size
+        /// The text: files of any size
         #[param]
-        text: Blob,
-        /// Into how many shards to cut it
+        text: Files,
+        /// Into how many shards to cut it, and one more for each file after the first
         #[param(default = 4)]
         parts: u32,
     ) -> Result<Cut> {
-        Ok(Cut {
-            shards: Shard::cut(&text, parts.max(1))?,
-        })
+        let files = text.list()?;
+        let size = files.iter().map(FileRef::len).sum();
+        let mut shards = Vec::new();
+        for file in files {
+            shards.extend(Shard::cut(&text, &file, share(file.len(), size, parts))?);
+        }
+        Ok(Cut { shards })
+    }
+
+    /// How many of all `parts` a file of `len` bytes gets, of `size` bytes in all files. At least one.
+    fn share(len: u64, size: u64, parts: u32) -> u32 {
+        // In 128 bits, because the product may be larger than any file.
+        let share = u128::from(len) * u128::from(parts) / u128::from(size.max(1));
+        u32::try_from(share).unwrap_or(parts).max(1)
     }
 
     /// Counts the words of one shard.
     #[step(next = "total")]
-    fn count(text: Blob, #[item] shard: Shard) -> Result<Counted> {
+    fn count(text: Files, #[item] shard: Shard) -> Result<Counted> {
         let mut counts: HashMap<String, u64> = HashMap::new();
         shard.for_each_piece(&text, |piece| {
             let piece = piece.to_lowercase();
@@ -114,7 +125,10 @@ mod wordcount {
         use super::*;
 
         fn counted(text: &str, parts: u32) -> Total {
-            let text = Blob::from_bytes(text);
+            counted_in(Files::of([("text", text)]), parts)
+        }
+
+        fn counted_in(text: Files, parts: u32) -> Total {
             let shards = start(text.clone(), parts).unwrap().shards;
             let counted = shards
                 .into_iter()
@@ -138,6 +152,32 @@ mod wordcount {
             for parts in [2, 3, 7, 100, 5000] {
                 assert_eq!(counted(&text, parts).counts, whole.counts, "{parts}");
             }
+        }
+
+        #[test]
+        fn a_directory_is_counted_file_by_file() {
+            let files = [
+                ("a.txt", "one two"),
+                ("b/c.txt", "two three"),
+                ("empty", ""),
+            ];
+            let total = counted_in(Files::of(files), 3);
+            let counts: Vec<_> = total
+                .counts
+                .iter()
+                .map(|(word, n)| (word.as_str(), *n))
+                .collect();
+            assert_eq!(counts, [("one", 1), ("three", 1), ("two", 2)]);
+        }
+
+        #[test]
+        fn files_share_the_parts_by_their_sizes() {
+            let shares = [share(100, 100, 4), share(75, 100, 4), share(1, 100, 4)];
+            assert_eq!(shares, [4, 3, 1]);
+            assert_eq!(
+                (share(0, 0, 4), share(u64::MAX, u64::MAX, u32::MAX)),
+                (1, u32::MAX)
+            );
         }
 
         #[test]

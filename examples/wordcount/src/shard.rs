@@ -10,16 +10,18 @@ const PIECE: usize = 1 << 20;
 /// How far to look for white space at a time.
 const WINDOW: usize = 4096;
 
-/// A part of a text, from one byte to another.
+/// A part of a file, from one byte to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shard {
+    file: FileRef,
     from: u64,
     to: u64,
 }
 
 impl Shard {
-    /// Cuts a text into at most `parts` shards of nearly the same size; fewer when it is short.
-    pub(crate) fn cut(text: &Blob, parts: u32) -> Result<Vec<Self>> {
+    /// Cuts a file into at most `parts` shards of nearly the same size; fewer when it is short.
+    pub(crate) fn cut(files: &Files, file: &FileRef, parts: u32) -> Result<Vec<Self>> {
+        let text = &files.open(file);
         let mut shards = Vec::new();
         let mut from = 0;
         for part in 1..=u64::from(parts) {
@@ -27,7 +29,8 @@ impl Shard {
             let target = u128::from(text.len()) * u128::from(part) / u128::from(parts);
             let to = white_space(text, from.max(target as u64))?;
             if from < to {
-                shards.push(Self { from, to });
+                let file = file.clone();
+                shards.push(Self { file, from, to });
             }
             from = to;
         }
@@ -37,14 +40,16 @@ impl Shard {
     /// Reads the shard piece by piece and calls `each` with whole words.
     ///
     /// Bytes that are not UTF-8 are replaced. A word longer than a piece is cut.
-    pub(crate) fn for_each_piece(&self, text: &Blob, mut each: impl FnMut(&str)) -> Result<()> {
+    pub(crate) fn for_each_piece(&self, files: &Files, mut each: impl FnMut(&str)) -> Result<()> {
+        let text = files.open(&self.file);
         let mut from = self.from;
         while from < self.to {
             let left = usize::try_from(self.to - from).unwrap_or(PIECE);
             let mut piece = text.read_at(from, left.min(PIECE))?;
             ensure!(
                 !piece.is_empty(),
-                "the text ends at byte {from}, before its shard"
+                "`{}` ends at byte {from}, before its shard",
+                self.file.name()
             );
             let is_last = from + piece.len() as u64 >= self.to;
             if let (false, Some(end)) = (is_last, piece.iter().rposition(u8::is_ascii_whitespace)) {
@@ -76,60 +81,63 @@ fn white_space(text: &Blob, mut from: u64) -> Result<u64> {
 mod tests {
     use super::*;
 
-    fn pieces(text: &Blob, shard: &Shard) -> Vec<String> {
+    fn file(text: impl AsRef<[u8]>) -> (Files, FileRef) {
+        let files = Files::of([("text", text)]);
+        let file = files.list().unwrap().remove(0);
+        (files, file)
+    }
+
+    fn whole(file: FileRef) -> Shard {
+        let (from, to) = (0, file.len());
+        Shard { file, from, to }
+    }
+
+    fn pieces(files: &Files, shard: &Shard) -> Vec<String> {
         let mut pieces = Vec::new();
         shard
-            .for_each_piece(text, |piece| pieces.push(piece.to_owned()))
+            .for_each_piece(files, |piece| pieces.push(piece.to_owned()))
             .unwrap();
         pieces
     }
 
     #[test]
     fn shards_are_the_text_cut_between_words() {
-        let text = Blob::from_bytes("one two three four five");
-        let shards = Shard::cut(&text, 3).unwrap();
+        let (files, text) = file("one two three four five");
+        let shards = Shard::cut(&files, &text, 3).unwrap();
         let parts: Vec<_> = shards
             .iter()
-            .flat_map(|shard| pieces(&text, shard))
+            .flat_map(|shard| pieces(&files, shard))
             .collect();
         assert_eq!(parts, ["one two", " three four", " five"]);
     }
 
     #[test]
     fn a_text_without_white_space_is_one_shard() {
-        let text = Blob::from_bytes("x".repeat(3 * WINDOW));
-        let whole = Shard {
-            from: 0,
-            to: text.len(),
-        };
-        assert_eq!(Shard::cut(&text, 5).unwrap(), [whole]);
+        let (files, text) = file("x".repeat(3 * WINDOW));
+        assert_eq!(Shard::cut(&files, &text, 5).unwrap(), [whole(text)]);
     }
 
     #[test]
     fn pieces_of_a_large_shard_end_between_words() {
-        let text = Blob::from_bytes("wörd ".repeat(PIECE / 4));
-        let whole = Shard {
-            from: 0,
-            to: text.len(),
-        };
-        let pieces = pieces(&text, &whole);
+        let (files, text) = file("wörd ".repeat(PIECE / 4));
+        let len = text.len();
+        let pieces = pieces(&files, &whole(text));
         assert!(pieces.len() > 1);
         assert!(
             pieces
                 .iter()
                 .all(|piece| piece.len() <= PIECE && piece.ends_with("wörd "))
         );
-        assert_eq!(pieces.concat().len() as u64, text.len());
+        assert_eq!(pieces.concat().len() as u64, len);
     }
 
     #[test]
     fn a_word_longer_than_a_piece_is_cut() {
-        let text = Blob::from_bytes("x".repeat(PIECE + 10));
-        let whole = Shard {
-            from: 0,
-            to: text.len(),
-        };
-        let lengths: Vec<_> = pieces(&text, &whole).iter().map(String::len).collect();
+        let (files, text) = file("x".repeat(PIECE + 10));
+        let lengths: Vec<_> = pieces(&files, &whole(text))
+            .iter()
+            .map(String::len)
+            .collect();
         assert_eq!(lengths, [PIECE, 10]);
     }
 }

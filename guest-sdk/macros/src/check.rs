@@ -115,11 +115,15 @@ fn check_result(step: &Step, problems: &mut Problems) {
     }
 }
 
+fn has_step(flow: &Flow, name: &str) -> bool {
+    flow.steps.iter().any(|step| step.name == name)
+}
+
 fn check_targets(flow: &Flow, step: &Step, problems: &mut Problems) {
     let known = || flow.steps.iter().map(|step| step.name.as_str());
     for target in targets(step) {
         let name = target.value();
-        if !known().any(|known| known == name) {
+        if !has_step(flow, &name) {
             let hint = names::did_you_mean(&name, known());
             problems.add(target.span(), format!("there is no step `{name}`{hint}"));
         }
@@ -180,11 +184,13 @@ fn check_item(flow: &Flow, step: &Step, problems: &mut Problems) {
             "a task has one foreach element; remove one `#[item]`",
         );
     }
+    // A foreach that leads to no step at all has been refused, and may have meant this one.
     let follows_foreach = flow.steps.iter().any(|before| {
         before.options.foreach.is_some()
-            && targets(before)
-                .iter()
-                .any(|target| target.value() == step.name)
+            && (before.options.next.is_none()
+                || targets(before)
+                    .iter()
+                    .any(|target| target.value() == step.name || !has_step(flow, &target.value())))
     });
     if !follows_foreach {
         problems.add(

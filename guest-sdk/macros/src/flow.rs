@@ -8,6 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Item, ItemMod, LitStr, Token};
 
 use crate::check;
+use crate::debug;
 use crate::expand;
 use crate::names::{self, Kind};
 use crate::problems::Problems;
@@ -42,12 +43,13 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     match problems.into_code() {
         Some(errors) => quote!(#[allow(dead_code, unused_imports)] #module #errors),
         None => {
-            let beside = expand::beside(&flow);
             let (_, items) = module
                 .content
                 .as_mut()
                 .expect("a module without a body was refused");
-            items.push(Item::Verbatim(beside));
+            let shown = debug::beside(items);
+            items.push(Item::Verbatim(expand::beside(&flow)));
+            items.push(Item::Verbatim(shown));
             module.into_token_stream()
         }
     }

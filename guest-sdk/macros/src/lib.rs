@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod check;
+mod debug;
 mod expand;
 mod flow;
 mod names;

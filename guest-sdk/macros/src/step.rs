@@ -317,7 +317,9 @@ fn parse_param(attribute: &Attribute, docs: String, ty: &Type) -> syn::Result<Pa
         param.help = docs;
     }
     if let Some(default) = &param.default
-        && (is_type(ty, "Blob") || is_type(ty, "Text"))
+        && ["Blob", "Files", "Text"]
+            .iter()
+            .any(|name| is_type(ty, name))
     {
         return Err(syn::Error::new(
             default.span(),

@@ -24,7 +24,7 @@ use crate::snapshot::{self, Manifest};
 #[derive(Debug, clap::Args)]
 pub(crate) struct CodeArgs {
     /// The run: `flow/number`, `flow` or `latest`
-    #[arg(value_name = "RUN", default_value = "latest", value_parser = select::path, add = complete::runs())]
+    #[arg(value_name = "RUN", default_value = "latest", value_parser = PathSpec::typed, add = complete::runs())]
     run: PathSpec,
     /// Write module and sources to this directory, which must be empty or not there
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]

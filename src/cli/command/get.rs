@@ -12,7 +12,6 @@ use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit;
-use crate::cli::select;
 use crate::cli::store::Store;
 use crate::cli::value;
 use crate::model::pathspec::PathSpec;
@@ -32,7 +31,7 @@ pub(crate) struct GetArgs {
     /// artifact when the task has one; `flow/run/parameter` is a parameter
     #[arg(
         value_name = "RUN/STEP[/TASK]/ARTIFACT",
-        value_parser = select::path,
+        value_parser = PathSpec::typed,
         add = complete::artifacts()
     )]
     target: PathSpec,

@@ -22,7 +22,7 @@ const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(300);
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogsArgs {
     /// Whose: `flow/run`, `flow/run/step` or `flow/run/step/task`
-    #[arg(value_name = "RUN[/STEP[/TASK]]", default_value = "latest", value_parser = select::path, add = complete::tasks())]
+    #[arg(value_name = "RUN[/STEP[/TASK]]", default_value = "latest", value_parser = PathSpec::typed, add = complete::tasks())]
     target: PathSpec,
     /// Go on until the run ends
     #[arg(long, short)]

@@ -195,13 +195,13 @@ mod tests {
             refused_name(name, reason).render(&Style::plain())
         };
         insta::assert_snapshot!(["My Flow", "flows/first", "test", "7"].map(said).join(""), @r"
-        error: flow name `My Flow` has the character 'M'; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
+        error: flow name `My Flow` has the character 'M'; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
           hint: `wrun new my-flow`
-        error: flow name `flows/first` has the character '/'; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
+        error: flow name `flows/first` has the character '/'; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
           hint: `wrun new first --dir flows/first`
         error: flow name `test` is the name of something else in its package
           hint: `wrun new test-flow`
-        error: flow name `7` has the character '7'; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
+        error: flow name `7` has the character '7'; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
           hint: `wrun new my-flow`
         ");
     }

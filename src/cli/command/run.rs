@@ -114,10 +114,7 @@ fn parameters(graph: &FlowGraph, raw: &[OsString]) -> Result<Vec<(ArtifactName, 
     for param in graph.parameters() {
         let given = values.iter().any(|(name, _)| *name == param.name);
         if let (false, Some(default)) = (given, &param.default) {
-            values.push((
-                param.name.clone(),
-                Given::Value(MediaType::cbor(), default.clone()),
-            ));
+            values.push((param.name.clone(), Given::Cbor(default.clone())));
         }
     }
     Ok(values)
@@ -126,8 +123,9 @@ fn parameters(graph: &FlowGraph, raw: &[OsString]) -> Result<Vec<(ArtifactName, 
 /// Parameters as the runtime takes them.
 pub(super) fn given(parsed: Vec<GivenParam>) -> Vec<(ArtifactName, Given)> {
     let value = |value| match value {
-        GivenValue::Cbor(bytes) => Given::Value(MediaType::cbor(), bytes.into()),
-        GivenValue::Text(text) => Given::Value(MediaType::new("text/plain"), text.into()),
+        GivenValue::Cbor(bytes) => Given::Cbor(bytes.into()),
+        GivenValue::Text(text) => Given::Text(text.into()),
+        GivenValue::Files(files) => Given::Files(files),
         GivenValue::File(path) => Given::File(path, MediaType::new(MediaType::BYTES)),
     };
     let given = parsed.into_iter();

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Kind};
 use crate::cli::exit;
 use crate::cli::select;
 use crate::cli::store::{RunFacts, RunState, Store};
@@ -42,23 +42,37 @@ impl RunsArgs {
     }
 }
 
-/// Lists runs.
+/// The runs that a list shows, and why others cannot be shown.
+#[derive(Default)]
+struct Found {
+    runs: Vec<RunFacts>,
+    damaged: Vec<CliError>,
+}
+
+/// Lists runs; those that are damaged are named after the others have been listed.
 pub(crate) fn run(cx: &Context, args: &RunsArgs) -> Result<u8, CliError> {
     let store = cx.store()?;
-    let runs = find(cx, &store, args)?;
+    let Found { runs, mut damaged } = find(cx, &store, args)?;
     if cx.out.json {
         for facts in &runs {
             cx.out.json(&to_json(facts))?;
         }
-    } else if runs.is_empty() {
+    } else if runs.is_empty() && damaged.is_empty() {
         cx.out.say("no runs");
-    } else {
+    } else if !runs.is_empty() {
         cx.out.text(&table(cx, &runs))?;
     }
-    Ok(exit::OK)
+    match damaged.len() {
+        0 => Ok(exit::OK),
+        1 => Err(damaged.remove(0)),
+        many => {
+            let all = CliError::new(Kind::Damaged, format!("{many} runs cannot be listed"));
+            Err(damaged.iter().fold(all, |all, it| all.cause(it.message())))
+        }
+    }
 }
 
-fn find(cx: &Context, store: &Store, args: &RunsArgs) -> Result<Vec<RunFacts>, CliError> {
+fn find(cx: &Context, store: &Store, args: &RunsArgs) -> Result<Found, CliError> {
     let flows = match &args.flow {
         Some(flow) => {
             let newest = RunSelector {
@@ -75,22 +89,28 @@ fn find(cx: &Context, store: &Store, args: &RunsArgs) -> Result<Vec<RunFacts>, C
     } else {
         args.limit
     };
-    let mut found = Vec::new();
+    let mut found = Found::default();
     for flow in &flows {
         let mut accepted = 0;
         for id in store.runs(flow, most)? {
-            let facts = store.facts(&id, cx.now())?;
-            if args.accepts(&facts) {
-                found.push(facts);
-                accepted += 1;
+            match store.facts(&id, cx.now()) {
+                Ok(facts) if args.accepts(&facts) => {
+                    found.runs.push(facts);
+                    accepted += 1;
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == Kind::Damaged => found.damaged.push(error),
+                Err(error) => return Err(error),
             }
             if accepted == args.limit {
                 break;
             }
         }
     }
-    found.sort_by(|a, b| (b.created_at, &b.run).cmp(&(a.created_at, &a.run)));
-    found.truncate(args.limit);
+    found
+        .runs
+        .sort_by(|a, b| (b.created_at, &b.run).cmp(&(a.created_at, &a.run)));
+    found.runs.truncate(args.limit);
     Ok(found)
 }
 

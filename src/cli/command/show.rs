@@ -21,7 +21,7 @@ pub(crate) struct ShowArgs {
     #[arg(
         value_name = "RUN[/STEP[/TASK]]",
         default_value = "latest",
-        value_parser = select::path,
+        value_parser = PathSpec::typed,
         add = complete::tasks()
     )]
     target: PathSpec,

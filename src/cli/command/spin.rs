@@ -35,7 +35,7 @@ const MAX_PREVIEW: u64 = 64 * 1024;
 #[derive(Debug, clap::Args)]
 pub(crate) struct SpinArgs {
     /// Which task
-    #[arg(value_name = "RUN/STEP[/TASK]", value_parser = select::path, add = complete::tasks())]
+    #[arg(value_name = "RUN/STEP[/TASK]", value_parser = PathSpec::typed, add = complete::tasks())]
     target: PathSpec,
     /// The flow's directory, where it is not the one that you are in
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]

@@ -19,7 +19,7 @@ use crate::report::json;
 #[derive(Debug, clap::Args)]
 pub(crate) struct TagArgs {
     /// The run: `flow/number`, `flow` or `latest`
-    #[arg(value_name = "RUN", default_value = "latest", value_parser = select::path, add = complete::runs())]
+    #[arg(value_name = "RUN", default_value = "latest", value_parser = PathSpec::typed, add = complete::runs())]
     run: PathSpec,
     /// Add this tag
     #[arg(long, value_name = "TAG")]

@@ -26,7 +26,7 @@ const SEARCHED: usize = 20;
 #[derive(Debug, clap::Args)]
 pub(crate) struct WhyArgs {
     /// Which task
-    #[arg(value_name = "RUN/STEP[/TASK]", value_parser = select::path, add = complete::tasks())]
+    #[arg(value_name = "RUN/STEP[/TASK]", value_parser = PathSpec::typed, add = complete::tasks())]
     target: PathSpec,
 }
 

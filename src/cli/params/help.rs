@@ -65,6 +65,7 @@ fn arg(param: &Param) -> Arg {
         .help(about(param));
     match param.kind {
         ParamKind::Boolean => arg.value_name("BOOL").num_args(0..=1),
+        ParamKind::Blob if param.many => arg.value_name("PATH"),
         kind => arg.value_name(value_name(kind)),
     }
 }
@@ -102,12 +103,17 @@ fn about(param: &Param) -> String {
         ));
     }
     if param.many {
-        note("may be given many times".into());
+        let files = if param.kind == ParamKind::Blob {
+            "a directory or a file, "
+        } else {
+            ""
+        };
+        note(format!("{files}may be given many times"));
     }
     match &param.default {
         Some(default) if value::is_null(default) => note("optional".into()),
         Some(default) => note(format!("default: {}", value::default_text(default))),
-        None if param.many => {}
+        None if param.many && param.kind != ParamKind::Blob => {}
         None => note("required".into()),
     }
     text

@@ -7,10 +7,12 @@ mod help;
 mod parse;
 mod split;
 mod value;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -34,11 +36,13 @@ pub struct GivenParam {
 pub enum GivenValue {
     /// A value, in deterministic CBOR.
     Cbor(Vec<u8>),
-    /// The contents of a text file, which are kept as they are.
+    /// The contents of a text file, kept as they are.
     Text(String),
     /// A file that becomes a blob. It is there and can be read; the path is absolute or starts in
     /// the working directory.
     File(PathBuf),
+    /// Files that become one archive, by their names in it. They are there and can be read.
+    Files(BTreeMap<String, PathBuf>),
 }
 
 /// The files that parameters name.
@@ -48,6 +52,9 @@ pub trait Files {
 
     /// Says whether `path` is a file that can be opened.
     fn check(&self, path: &Path) -> io::Result<()>;
+
+    /// The files that `path` means, by their names: those below a directory, or the file itself.
+    fn list(&self, path: &Path) -> io::Result<BTreeMap<String, PathBuf>>;
 }
 
 /// The files of this machine.
@@ -66,5 +73,11 @@ impl Files for Disk {
         } else {
             Ok(())
         }
+    }
+
+    fn list(&self, path: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
+        let files = walk::files(path)?;
+        files.values().try_for_each(|file| self.check(file))?;
+        Ok(files)
     }
 }

@@ -9,9 +9,9 @@ use ciborium::Value;
 use super::value::{self, Refusal};
 use super::{Files, GivenParam, GivenValue};
 use crate::cli::error::CliError;
-use crate::cli::suggest;
 use crate::model::definition::ParamKind;
 use crate::model::graph::{FlowGraph, Param};
+use crate::model::nearest::nearest;
 
 /// What is wrong with one parameter.
 struct Wrong {
@@ -156,7 +156,7 @@ fn stray(text: &str) -> Wrong {
 
 fn unknown(graph: &FlowGraph, name: &str) -> Wrong {
     let names = graph.parameters().iter().map(|param| param.name.as_str());
-    let near = suggest::nearest(&name.replace('-', "_"), names);
+    let near = nearest(&name.replace('-', "_"), names);
     Wrong {
         message: format!("flow `{}` has no parameter `{name}`", graph.name()),
         hint: near.map(|near| format!("did you mean `--{near}`?")),
@@ -165,7 +165,7 @@ fn unknown(graph: &FlowGraph, name: &str) -> Wrong {
 
 fn missing(graph: &FlowGraph, given: &BTreeMap<&str, Vec<String>>) -> Option<Wrong> {
     let is_missing = |param: &&Param| {
-        param.default.is_none() && !param.many && !given.contains_key(param.name.as_str())
+        param.default.is_none() && !may_be_empty(param) && !given.contains_key(param.name.as_str())
     };
     let names: Vec<_> = graph.parameters().iter().filter(is_missing).collect();
     if names.is_empty() {
@@ -207,13 +207,18 @@ fn convert(
     let Some(first) = texts.first() else {
         return Ok(none_of(param));
     };
-    if param.kind == ParamKind::Blob && !param.many {
-        return file(param, first, files).map(Some).map_err(|it| vec![it]);
+    if param.kind == ParamKind::Blob {
+        let value = if param.many {
+            archive(param, texts, files)
+        } else {
+            file(param, first, files).map_err(|it| vec![it])
+        };
+        return value.map(Some);
     }
     if param.kind == ParamKind::TextFile && !param.many {
-        let text = value::text_of(first, files);
-        let text = text.map_err(|refusal| vec![refused(param, first, refusal)])?;
-        return Ok(Some(GivenValue::Text(text)));
+        let contents = value::text_of(first, files);
+        let contents = contents.map_err(|refusal| vec![refused(param, first, refusal)]);
+        return contents.map(|text| Some(GivenValue::Text(text)));
     }
     let mut values = Vec::new();
     let mut wrong = Vec::new();
@@ -231,29 +236,71 @@ fn convert(
     } else {
         values.remove(0)
     };
-    Ok(Some(GivenValue::Cbor(value::encode(&value))))
+    match value::encode(&value) {
+        Ok(bytes) => Ok(Some(GivenValue::Cbor(bytes))),
+        Err(refusal) => Err(vec![refused(param, first, refusal)]),
+    }
 }
 
-/// A parameter that takes any number of values and has no default may also get none.
+/// Whether no value is one: of a parameter that takes any number of values. Files must be given.
+fn may_be_empty(param: &Param) -> bool {
+    param.many && param.default.is_none() && param.kind != ParamKind::Blob
+}
+
 fn none_of(param: &Param) -> Option<GivenValue> {
-    let empty = param.many && param.default.is_none();
-    empty.then(|| GivenValue::Cbor(value::encode(&Value::Array(Vec::new()))))
+    may_be_empty(param).then(|| GivenValue::Cbor(value::empty_list()))
 }
 
 fn file(param: &Param, text: &str, files: &dyn Files) -> Result<GivenValue, Wrong> {
     match files.check(Path::new(text)) {
         Ok(()) => Ok(GivenValue::File(PathBuf::from(text))),
-        Err(error) => {
-            let expected = format!("the path of a file ({error})");
-            Err(refused(
-                param,
-                text,
-                Refusal {
-                    expected,
-                    hint: None,
-                },
-            ))
+        Err(error) => Err(unread(param, text, "the path of a file", &error)),
+    }
+}
+
+fn unread(param: &Param, text: &str, expected: &str, error: &std::io::Error) -> Wrong {
+    let is_directory = error.kind() == std::io::ErrorKind::IsADirectory;
+    let refusal = Refusal {
+        expected: format!("{expected} ({error})"),
+        hint: is_directory.then(|| value::DIRECTORY.to_owned()),
+    };
+    refused(param, text, refusal)
+}
+
+/// All files that the paths mean. Each must have a name of its own.
+fn archive(param: &Param, paths: &[String], files: &dyn Files) -> Result<GivenValue, Vec<Wrong>> {
+    let mut all: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for text in paths {
+        let listed = match files.list(Path::new(text)) {
+            Ok(listed) => listed,
+            Err(error) => {
+                let expected = "the path of a directory or a file";
+                wrong.push(unread(param, text, expected, &error));
+                continue;
+            }
+        };
+        for (name, path) in listed {
+            let first = all.insert(name.clone(), path.clone());
+            if let Some(first) = first.filter(|first| *first != path) {
+                let message = format!(
+                    "parameter `{}` has two files `{name}`: `{}` and `{}`",
+                    param.name,
+                    first.display(),
+                    path.display()
+                );
+                let hint = "give one directory that has both below it".to_owned();
+                wrong.push(Wrong {
+                    message,
+                    hint: Some(hint),
+                });
+            }
         }
+    }
+    if wrong.is_empty() {
+        Ok(GivenValue::Files(all))
+    } else {
+        Err(wrong)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_bytes::ByteBuf;
 
@@ -26,12 +26,26 @@ impl Files for Made {
     fn check(&self, path: &Path) -> io::Result<()> {
         self.read(path).map(drop)
     }
+
+    fn list(&self, path: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
+        let name = |file: &'static str| match file.strip_prefix(path.to_str()?)? {
+            "" => Some((file.rsplit('/').next()?.to_owned(), file.into())),
+            below => Some((below.strip_prefix('/')?.to_owned(), file.into())),
+        };
+        let found: BTreeMap<_, _> = self.0.keys().copied().filter_map(name).collect();
+        if found.is_empty() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(found)
+    }
 }
 
 fn files() -> Made {
     Made(BTreeMap::from([
         ("notes.txt", "größer\n".as_bytes()),
         ("blob.bin", b"\xff\xfe"),
+        ("corpus/a.txt", b"a"),
+        ("corpus/notes.txt", b"b"),
         ("some.json", br#"{"bb": 1, "a": [true, null]}"#),
     ]))
 }
@@ -81,8 +95,9 @@ fn given(graph: &FlowGraph, arguments: &[&str]) -> Result<String, CliError> {
     let values = parse(graph, &words(arguments), &files())?;
     Ok(match &values[0].value {
         GivenValue::Cbor(bytes) => hex(bytes),
-        GivenValue::Text(text) => format!("text {text:?}"),
+        GivenValue::Text(text) => format!("text {text}"),
         GivenValue::File(path) => format!("file {}", path.display()),
+        GivenValue::Files(files) => format!("{files:?}"),
     })
 }
 
@@ -116,7 +131,7 @@ fn numbers_and_texts_become_deterministic_cbor() {
             "a2616182f93c00f662626201",
         ),
         (Json, 0, "@some.json", "a2616182f5f662626201"),
-        (TextFile, 0, "notes.txt", r#"text "größer\n""#),
+        (TextFile, 0, "notes.txt", "text größer\n"),
         (Blob, 0, "blob.bin", "file blob.bin"),
     ];
     for (kind, bits, text, cbor) in table {
@@ -197,6 +212,59 @@ fn many_values_become_a_list() {
     assert_eq!(given(&graph, &[]).unwrap(), "80");
 }
 
+fn archive() -> FlowGraph {
+    let mut files = parameter("it", ParamKind::Blob, 0);
+    files.many = true;
+    files.default = None;
+    flow(vec![files])
+}
+
+#[test]
+fn directories_and_files_become_one_archive() {
+    let given = |arguments: &[&str]| given(&archive(), arguments).unwrap();
+    assert_eq!(
+        given(&["--it", "corpus"]),
+        r#"{"a.txt": "corpus/a.txt", "notes.txt": "corpus/notes.txt"}"#
+    );
+    assert_eq!(
+        given(&["--it", "corpus", "--it", "corpus/a.txt"]),
+        given(&["--it", "corpus"])
+    );
+    assert_eq!(
+        given(&["--it", "notes.txt", "--it", "corpus/a.txt"]),
+        r#"{"a.txt": "corpus/a.txt", "notes.txt": "notes.txt"}"#
+    );
+}
+
+#[test]
+fn files_must_be_there_have_names_of_their_own_and_be_given() {
+    insta::assert_snapshot!(refused(&archive(), &["--it", "corpus", "--it", "notes.txt", "--it", "none"]), @r"
+    error: 2 things are wrong with the parameters of flow `made`
+      caused by: parameter `it` has two files `notes.txt`: `corpus/notes.txt` and `notes.txt`
+      caused by: parameter `it` cannot be `none`: expected the path of a directory or a file (entity not found)
+      hint: give one directory that has both below it
+      hint: the same with `--help` lists the parameters of the flow
+    ");
+    insta::assert_snapshot!(refused(&archive(), &[]), @r"
+    error: 1 required parameter is missing: `--it`
+      hint: the same with `--help` lists the parameters of the flow
+    ");
+}
+
+#[test]
+fn a_directory_is_no_file_and_the_type_that_takes_one_is_named() {
+    let here = tempfile::tempdir().unwrap();
+    let argument = format!("--it={}", here.path().display());
+    for kind in [ParamKind::Blob, ParamKind::TextFile] {
+        let refused = parse(&one(kind, 0), &words(&[&argument]), &super::Disk);
+        let said = refused.unwrap_err().render(&Style::plain());
+        assert!(
+            said.contains("hint: a parameter of the type `Files` takes a directory"),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn what_was_not_given_and_has_a_default_is_left_out() {
     assert_eq!(parse(&one(ParamKind::Text, 0), &[], &files()).unwrap(), []);
@@ -248,6 +316,18 @@ fn json_that_is_not_says_where() {
       hint: text in JSON has quotes, which the shell needs quoted: `'"text"'`; `@FILE` reads a file
       hint: the same with `--help` lists the parameters of the flow
     "#);
+}
+
+#[test]
+fn json_that_is_too_deep_to_be_kept_is_refused() {
+    let deep = "[".repeat(100) + &"]".repeat(100);
+    let said = refused(&one(ParamKind::Json, 0), &["--it", &deep]);
+    assert!(
+        said.contains(
+            "expected a value that can be kept (the value at byte 65 lies more than 64 levels deep)"
+        ),
+        "{said}"
+    );
 }
 
 #[test]

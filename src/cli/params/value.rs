@@ -6,8 +6,12 @@ use ciborium::Value;
 
 use super::Files;
 use crate::cli::suggest;
+use crate::datastore::cbor;
 use crate::model::definition::ParamKind;
 use crate::model::graph::Param;
+
+/// Advice for whoever gives a directory where a file is expected.
+pub(super) const DIRECTORY: &str = "a parameter of the type `Files` takes a directory";
 
 /// Why a text is not a value of the parameter: what was expected instead, and advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,15 +40,23 @@ pub(super) fn convert(param: &Param, text: &str, files: &dyn Files) -> Result<Va
         ParamKind::Text => Ok(Value::Text(text.to_owned())),
         ParamKind::Json => json(text, files),
         ParamKind::TextFile => text_of(text, files).map(Value::Text),
-        ParamKind::Blob => Err(Refusal::new("one file, and not a value")),
+        ParamKind::Blob => Err(Refusal::new("a file, and not a value")),
     }
 }
 
-/// `value` in CBOR. Deterministic: [`json`] has sorted the maps, everything else has one form.
-pub(super) fn encode(value: &Value) -> Vec<u8> {
+/// `value` in deterministic CBOR; refused when it is nested too deeply.
+pub(super) fn encode(value: &Value) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     ciborium::into_writer(value, &mut bytes).expect("memory takes what is written to it");
-    bytes
+    match cbor::normalise(&bytes) {
+        Ok(normal) => Ok(normal.into_owned()),
+        Err(error) => Err(Refusal::new(format!("a value that can be kept ({error})"))),
+    }
+}
+
+/// The list without elements, in CBOR.
+pub(super) fn empty_list() -> Vec<u8> {
+    vec![0x80]
 }
 
 fn check_choice(param: &Param, text: &str) -> Result<(), Refusal> {
@@ -120,36 +132,15 @@ fn json(text: &str, files: &dyn Files) -> Result<Value, Refusal> {
         expected: format!("JSON ({error})"),
         hint: Some("text in JSON has quotes, which the shell needs quoted: `'\"text\"'`; `@FILE` reads a file".into()),
     })?;
-    Ok(from_json(parsed))
-}
-
-/// The same value; the keys of maps in the order of their encodings: first shorter, then smaller.
-fn from_json(json: serde_json::Value) -> Value {
-    use serde_json::Value as Json;
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(it) => Value::Bool(it),
-        Json::String(text) => Value::Text(text),
-        Json::Array(items) => Value::Array(items.into_iter().map(from_json).collect()),
-        Json::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(natural), _) => Value::Integer(natural.into()),
-            (None, Some(integer)) => Value::Integer(integer.into()),
-            (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Json::Object(members) => {
-            let mut members: Vec<_> = members.into_iter().collect();
-            members.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
-            let pair = |(key, value)| (Value::Text(key), from_json(value));
-            Value::Map(members.into_iter().map(pair).collect())
-        }
-    }
+    Value::serialized(&parsed).map_err(|error| Refusal::new(format!("JSON ({error})")))
 }
 
 /// The contents of a text file.
 pub(super) fn text_of(path: &str, files: &dyn Files) -> Result<String, Refusal> {
-    let bytes = files
-        .read(Path::new(path))
-        .map_err(|error| Refusal::new(format!("the path of a text file ({error})")))?;
+    let bytes = files.read(Path::new(path)).map_err(|error| Refusal {
+        expected: format!("the path of a text file ({error})"),
+        hint: (error.kind() == std::io::ErrorKind::IsADirectory).then(|| DIRECTORY.to_owned()),
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Refusal::new(format!(

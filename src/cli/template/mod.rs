@@ -177,14 +177,14 @@ mod tests {
         .collect();
         insta::assert_snapshot!(said.join("\n"), @r"
         a flow name cannot be empty
-        flow name `My` has the character 'M'; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
-        flow name `1st` has the character '1'; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
-        flow name `a b` has the character ' '; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
+        flow name `My` has the character 'M'; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
+        flow name `1st` has the character '1'; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
+        flow name `a b` has the character ' '; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
         flow name `match` is a word of Rust
         flow name `gen` is a word of Rust
         flow name `std` is the name of something else in its package
         flow name `wrun-sdk` is the name of something else in its package
-        flow name `a/b` has the character '/'; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
+        flow name `a/b` has the character '/'; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
         ");
         assert_eq!(refuse_name("my-flow2"), None);
     }

@@ -287,7 +287,10 @@ fn long_values_are_broken_into_lines() {
 fn json_shows_what_json_has() {
     let json = |hex: &str| to_json(&bytes(hex)).unwrap().to_string();
     assert_eq!(json("a26161016162820203"), r#"{"a":1,"b":[2,3]}"#);
-    assert_eq!(json("83f97e00f97c00f7"), "[null,null,null]");
+    assert_eq!(
+        json("84f97e00f97c00f9fc00f7"),
+        r#"["NaN","Infinity","-Infinity",null]"#
+    );
     assert_eq!(json("4401020304"), r#""AQIDBA""#);
     assert_eq!(json("42fbff"), r#""-_8""#);
     assert_eq!(json("a1010 2".replace(' ', "").as_str()), r#"{"1":2}"#);

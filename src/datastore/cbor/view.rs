@@ -18,9 +18,10 @@ const SHOWN: usize = 32;
 
 /// The value as JSON, for programs.
 ///
-/// What JSON does not have is shown as near as RFC 8949, section 6.1, comes: byte strings as
-/// base64url without padding, NaN, the infinities and `undefined` as null, integers beyond 64 bits
-/// as text, keys that are not text in the form of [`to_text`]; tags are left out.
+/// What JSON does not have is text, from which a program that knows the type gets the value back:
+/// byte strings as base64url without padding (RFC 8949, section 6.1); NaN and the infinities as `"NaN"`,
+/// `"Infinity"` and `"-Infinity"`, as in the JSON of protocol buffers; integers beyond 64 bits in
+/// decimal; keys that are not text in the form of [`to_text`]. `undefined` is null, and tags are left out.
 ///
 /// # Errors
 /// [`CborError`] when the bytes are not one valid value.
@@ -58,15 +59,24 @@ fn json(input: &mut Input<'_>) -> Result<Value, CborError> {
             Value::String(big(head, input.string(content)?))
         }
         6 => json(input)?,
-        _ if matches!(head.info, 25..=27) => {
-            Number::from_f64(float(head)).map_or(Value::Null, Value::Number)
-        }
+        _ if matches!(head.info, 25..=27) => json_number(float(head)),
         _ => match head.argument {
             20 => Value::Bool(false),
             21 => Value::Bool(true),
             _ => Value::Null,
         },
     })
+}
+
+fn json_number(value: f64) -> Value {
+    Number::from_f64(value).map_or_else(
+        || {
+            let mut text = String::new();
+            number(value, &mut text);
+            Value::String(text)
+        },
+        Value::Number,
+    )
 }
 
 fn integer(value: i128) -> Value {
@@ -147,11 +157,7 @@ fn pretty(input: &mut Input<'_>, out: &mut String, indent: usize) -> Result<(), 
         return flat(input, out);
     }
     *input = ahead;
-    let (open, close) = if head.major == 4 {
-        ('[', ']')
-    } else {
-        ('{', '}')
-    };
+    let (open, close) = brackets(head);
     out.push(open);
     let mut left = head.argument;
     while more(input, head, &mut left) {
@@ -167,6 +173,15 @@ fn pretty(input: &mut Input<'_>, out: &mut String, indent: usize) -> Result<(), 
     }
     let _ = write!(out, "\n{:1$}{close}", "", indent);
     Ok(())
+}
+
+/// What is around a list or a map.
+fn brackets(head: Head) -> (char, char) {
+    if head.major == 4 {
+        ('[', ']')
+    } else {
+        ('{', '}')
+    }
 }
 
 /// Whether the next item fits on the rest of a line.
@@ -214,11 +229,7 @@ fn flat(input: &mut Input<'_>, out: &mut String) -> Result<(), CborError> {
 }
 
 fn flat_container(input: &mut Input<'_>, head: Head, out: &mut String) -> Result<(), CborError> {
-    let (open, close) = if head.major == 4 {
-        ('[', ']')
-    } else {
-        ('{', '}')
-    };
+    let (open, close) = brackets(head);
     out.push(open);
     let mut left = head.argument;
     while more(input, head, &mut left) {

@@ -3,13 +3,13 @@
 //! A key is a path below the root. Writing an object is always the same row of steps: a file in
 //! `tmp/` (the same file system), its bytes, fsync, rename to the final name, fsync of the
 //! directory. So a final name never shows half an object, whenever the process or the power ends.
-//! What a killed process leaves in `tmp/` has no key and is in nobody's way.
+//! What a killed process leaves in `tmp/` has no key, and goes when a later one begins to write.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::model::digest::Digest;
 
+mod leftovers;
 mod upload;
 mod walk;
 
@@ -54,6 +55,8 @@ pub struct LocalStore(Arc<Root>);
 struct Root {
     path: PathBuf,
     probe: Option<Probe>,
+    /// Done before the first temporary file is made.
+    cleaned: Once,
 }
 
 impl std::fmt::Debug for LocalStore {
@@ -68,6 +71,7 @@ impl LocalStore {
         Self(Arc::new(Root {
             path: path.into(),
             probe: None,
+            cleaned: Once::new(),
         }))
     }
 
@@ -76,6 +80,7 @@ impl LocalStore {
         Self(Arc::new(Root {
             path: path.into(),
             probe: Some(probe),
+            cleaned: Once::new(),
         }))
     }
 
@@ -160,19 +165,26 @@ impl Root {
         }))
     }
 
-    /// A temporary file that vanishes when it is dropped.
+    /// A temporary file that vanishes when it is dropped, and is known to have a writer until then.
     fn temp(&self) -> io::Result<NamedTempFile> {
         let dir = self.path.join(TMP);
+        self.cleaned.call_once(|| leftovers::remove(&dir));
+        let temp = self.make_temp(&dir)?;
+        leftovers::claim(temp.as_file());
+        Ok(temp)
+    }
+
+    fn make_temp(&self, dir: &Path) -> io::Result<NamedTempFile> {
         self.step(|| Step::Temp)?;
         let make = || {
             tempfile::Builder::new()
-                .prefix("w")
+                .prefix(leftovers::PREFIX)
                 .permissions(fs::Permissions::from_mode(0o644))
-                .tempfile_in(&dir)
+                .tempfile_in(dir)
         };
         match make() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                self.make_dir(&dir)?;
+                self.make_dir(dir)?;
                 make()
             }
             other => other,

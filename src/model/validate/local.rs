@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::shape::Ways;
 use super::{Fault, Findings, MAX_STEPS, Site, shown};
 use crate::model::definition::{Definition, Edge, ParamKind, Parameter, Read, Step};
 use crate::model::graph::{Param, StepIx};
 use crate::model::name::{ArtifactName, CaseName, FlowName, MAX_NAME, StepName};
+use crate::model::nearest::nearest;
 
 const MAX_RETRIES: u32 = 100;
 const MAX_BACKOFF_MS: u64 = 24 * 60 * 60 * 1000;
@@ -16,9 +18,7 @@ const MAX_TIMEOUT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// What the later rounds need.
 pub(super) struct Local {
     pub(super) parameters: Vec<Param>,
-    /// Where each step leads to, in the order of its edge; none when a name could not be resolved,
-    /// so that the shape is not known.
-    pub(super) targets: Option<Vec<Vec<StepIx>>>,
+    pub(super) ways: Ways,
 }
 
 /// Looks at every parameter and every step. None when there is nothing to look at.
@@ -44,9 +44,9 @@ pub(super) fn check(definition: &Definition, findings: &mut Findings) -> Option<
         );
         return None;
     }
-    let (by_name, unique) = names(definition, findings);
-    let drawn = definition.steps.iter().all(|step| has_ways(&step.edge));
-    let targets = resolve(definition, &by_name, findings).filter(|_| unique && drawn);
+    let (by_name, twins) = names(definition, findings);
+    let targets = resolve(definition, &by_name, findings);
+    let ways = Ways { targets, twins };
     let known: BTreeSet<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
     for step in &definition.steps {
         artifacts(step, &known, findings);
@@ -56,10 +56,7 @@ pub(super) fn check(definition: &Definition, findings: &mut Findings) -> Option<
             return None;
         }
     }
-    Some(Local {
-        parameters,
-        targets,
-    })
+    Some(Local { parameters, ways })
 }
 
 fn parameters(list: &[Parameter], findings: &mut Findings) -> Vec<Param> {
@@ -118,13 +115,13 @@ fn bits_fit(kind: ParamKind, bits: u8) -> bool {
     }
 }
 
-/// The steps by name, and whether each has a name of its own.
+/// The steps by name, and which share it with another one.
 fn names<'a>(
     definition: &'a Definition,
     findings: &mut Findings,
-) -> (BTreeMap<&'a str, StepIx>, bool) {
+) -> (BTreeMap<&'a str, StepIx>, Vec<bool>) {
     let mut by_name = BTreeMap::new();
-    let mut unique = true;
+    let mut twins = vec![false; definition.steps.len()];
     for (step, i) in definition.steps.iter().zip(0..) {
         if let Err(error) = StepName::new(&step.name) {
             findings.add(Site::step(step), Fault::Name(error));
@@ -134,7 +131,8 @@ fn names<'a>(
                 by_name.insert(step.name.as_str(), StepIx(i));
             }
             Some(StepIx(first)) => {
-                unique = false;
+                twins[usize::from(*first)] = true;
+                twins[usize::from(i)] = true;
                 let first = match definition.steps[usize::from(*first)].source.as_str() {
                     "" => format!("position {}", first + 1),
                     source => shown(source),
@@ -143,18 +141,7 @@ fn names<'a>(
             }
         }
     }
-    (by_name, unique)
-}
-
-/// Whether the ways on are at least different ones, and some where some must be.
-fn has_ways(edge: &Edge) -> bool {
-    match edge {
-        Edge::Split(branches) => {
-            branches.len() > 1 && branches.iter().collect::<BTreeSet<_>>().len() == branches.len()
-        }
-        Edge::Switch { cases, .. } => !cases.is_empty(),
-        Edge::End | Edge::Next(_) | Edge::Foreach { .. } => true,
-    }
+    (by_name, twins)
 }
 
 fn target_names(edge: &Edge) -> Vec<&str> {
@@ -166,40 +153,51 @@ fn target_names(edge: &Edge) -> Vec<&str> {
     }
 }
 
-/// Finds the steps that edges name. None when one is not there and none resembles it.
+/// Finds the steps that edges name. None for a way that leads to no step, and resembles none or one that
+/// the edge leads to already.
 fn resolve(
     definition: &Definition,
     by_name: &BTreeMap<&str, StepIx>,
     findings: &mut Findings,
-) -> Option<Vec<Vec<StepIx>>> {
-    let mut whole = true;
+) -> Vec<Vec<Option<StepIx>>> {
     let mut targets = Vec::with_capacity(definition.steps.len());
     for step in &definition.steps {
-        let mut of_step = Vec::new();
+        let mut of_step: Vec<Option<StepIx>> = Vec::new();
         for name in target_names(&step.edge) {
-            if let Some(ix) = by_name.get(name) {
-                of_step.push(*ix);
-                continue;
-            }
-            let others = by_name.keys().copied().filter(|other| *other != step.name);
-            let suggestion = if findings.is_full() {
-                None
-            } else {
-                closest(name, others)
-            };
-            match suggestion.as_deref().and_then(|meant| by_name.get(meant)) {
-                Some(ix) => of_step.push(*ix),
-                None => whole = false,
-            }
-            let fault = Fault::UnknownStep {
-                target: shown(name),
-                suggestion,
-            };
-            findings.add(Site::step(step), fault);
+            let found = by_name.get(name).copied();
+            let found = found.or_else(|| unknown_step(step, name, by_name, findings));
+            let again = matches!(step.edge, Edge::Split(_)) && of_step.contains(&found);
+            of_step.push(found.filter(|_| !again));
+        }
+        // A switch without cases is not the end of the flow.
+        if of_step.is_empty() && step.edge != Edge::End {
+            of_step.push(None);
         }
         targets.push(of_step);
     }
-    whole.then_some(targets)
+    targets
+}
+
+/// Says that a step is not there. Finds the one that was probably meant.
+fn unknown_step(
+    step: &Step,
+    name: &str,
+    by_name: &BTreeMap<&str, StepIx>,
+    findings: &mut Findings,
+) -> Option<StepIx> {
+    let others = by_name.keys().copied().filter(|other| *other != step.name);
+    let suggestion = if findings.is_full() {
+        None
+    } else {
+        closest(name, others)
+    };
+    let meant = suggestion.as_deref().and_then(|meant| by_name.get(meant));
+    let fault = Fault::UnknownStep {
+        target: shown(name),
+        suggestion,
+    };
+    findings.add(Site::step(step), fault);
+    meant.copied()
 }
 
 fn artifacts(step: &Step, parameters: &BTreeSet<&str>, findings: &mut Findings) {
@@ -417,39 +415,9 @@ fn options(step: &Step, findings: &mut Findings) {
     }
 }
 
-/// The name that `name` was probably meant to be: the nearest one that differs in about a third
-/// of its letters at most.
+/// The name that `name` was probably meant to be. Names that nobody can mean are not compared.
 pub(super) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    let letters: Vec<char> = name.chars().take(MAX_NAME + 1).collect();
-    if letters.len() > MAX_NAME {
-        return None;
-    }
-    let most = (letters.len() + 1) / 3;
-    candidates
-        .filter(|other| other.len().abs_diff(name.len()) <= most)
-        .map(|other| (distance(&letters, other), other))
-        .filter(|(distance, _)| *distance <= most)
-        .min()
-        .map(|(_, other)| shown(other))
-}
-
-/// How many letters must be added, removed, changed, or swapped with their neighbour
-/// (Damerau and Levenshtein, in its restricted form).
-fn distance(a: &[char], b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let change = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = change.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
+    let short = |name: &str| name.len() <= MAX_NAME;
+    let candidates = candidates.filter(|other| short(other));
+    nearest(name, candidates.take_while(|_| short(name))).map(shown)
 }

@@ -34,9 +34,99 @@ fn an_unknown_step_hides_nothing_else_and_causes_nothing_else() {
     );
     insta::assert_snapshot!(said, @r#"
     step `start` (src/lib.rs:1) leads to `nowhere`, which is not a step
-    step `end` (src/lib.rs:3) names an artifact that cannot exist: artifact name `catch-me` has the character '-'; lower-case letters, digits and `_` are allowed, and a letter comes first
+    step `end` (src/lib.rs:3) names an artifact that cannot exist: artifact name `catch-me` has the character '-'; letters, digits and `_` are allowed, and a letter comes first
+    step `count` (src/lib.rs:2) reads `x`, which no step writes and is no parameter
     "#);
-    assert_eq!(codes, "unknown-step artifact-name");
+    assert_eq!(codes, "unknown-step artifact-name read-unwritten");
+}
+
+#[test]
+fn what_is_wrong_in_one_place_hides_nothing_elsewhere() {
+    let (_, codes) = problems(
+        "
+        param n: u32
+        start > a & b ; w early: T
+        a > join ; w x: T, y: T
+        b > join ; w x: T, y: U ; r n: u64
+        join join > fork ; in y: T
+        fork > left & right ; r x: T, late: T
+        left > meet ; r nothing: T ; item T
+        right > nowhere
+        meet join > end ; w m: T
+        end ; r m: U, early: U, late: T ; w late: T",
+    );
+    insta::assert_snapshot!(codes.replace(' ', "\n"), @r"
+    unknown-step
+    type-differs
+    type-differs
+    type-differs
+    read-unwritten
+    ambiguous
+    type-differs
+    item-outside
+    ");
+}
+
+#[test]
+fn a_shape_that_is_wrong_hides_no_artifact_before_or_beside_it() {
+    let (said, codes) = problems(
+        "
+        s > a & b
+        a > j ; w x: X
+        b > j ; w x: X
+        j join > k ; in q: Q
+        k > each xs: body ; r x: X ; w xs: Vec<X>
+        body > end ; r never: T ; item Y
+        lost > end ; r also_never: T, xs: u8
+        end",
+    );
+    insta::assert_snapshot!(said, @r#"
+    step `lost` (src/lib.rs:7) is never reached from `s`; lead to it from another step, or remove it
+    step `end` (src/lib.rs:8) ends the flow inside the foreach of `k`, which no join closes; let its branches lead to a `#[step(join, …)]`
+    step `lost` (src/lib.rs:7) reads `also_never`, which no step writes and is no parameter
+    step `body` (src/lib.rs:6) reads `never`, which no step writes and is no parameter
+    step `j` (src/lib.rs:4) reads `q`, which no step writes and is no parameter
+    step `k` (src/lib.rs:5) reads `x`, on which the branches of `s` may differ (`a`, `b` write); let the join `j` read it through `Inputs` and write it, or list it there: `merge = ["x"]`
+    step `lost` (src/lib.rs:7) reads `xs` as `u8`, and `k` writes it as `Vec<X>`
+    step `body` (src/lib.rs:6) reads the foreach element as `Y`, and `xs` of step `k` is a `Vec<X>`
+    "#);
+    assert_eq!(
+        codes,
+        "unreachable end-inside read-unwritten read-unwritten read-unwritten ambiguous type-differs item-type"
+    );
+}
+
+#[test]
+fn behind_what_is_wrong_nothing_is_said_that_may_follow_from_it() {
+    let (said, codes) = problems(
+        "
+        a > b & c
+        b > d ; w x: X
+        c > d ; w x: X
+        d > e ; r x: X
+        e > f ; r x: X, y: Y
+        f ; w y: Y",
+    );
+    insta::assert_snapshot!(said, @"step `d` (src/lib.rs:4) is where branches of `a` meet (from `b`, `c`), and is not a join; mark it with `#[step(join, …)]`");
+    assert_eq!(codes, "not-a-join");
+}
+
+#[test]
+fn a_way_to_no_step_may_lead_anywhere() {
+    let (said, codes) = problems(
+        "
+        a > b & nowhere
+        b > j
+        other > j ; w x: X
+        j join > e ; in x?: X
+        e > by r: ; r x: X ; w r: R
+        f",
+    );
+    insta::assert_snapshot!(said, @r"
+    step `a` (src/lib.rs:1) leads to `nowhere`, which is not a step
+    step `e` (src/lib.rs:5) decides between no cases
+    ");
+    assert_eq!(codes, "unknown-step no-cases");
 }
 
 #[test]
@@ -48,7 +138,7 @@ fn names_are_names() {
     );
     insta::assert_snapshot!(said, @r#"
     step `Start` (src/lib.rs:1) has a name that is not allowed: step name `Start` has the character 'S'; lower-case letters, digits and `_` are allowed, and a letter comes first
-    step `Start` (src/lib.rs:1) names an artifact that cannot exist: artifact name `1x` has the character '1'; lower-case letters, digits and `_` are allowed, and a letter comes first
+    step `Start` (src/lib.rs:1) names an artifact that cannot exist: artifact name `1x` has the character '1'; letters, digits and `_` are allowed, and a letter comes first
     "#);
     assert_eq!(codes, "name artifact-name");
 }
@@ -665,4 +755,108 @@ fn a_flow_of_ten_thousand_steps_and_artifacts_is_checked() {
         FlowGraph::new(&definition).unwrap().steps().len(),
         MAX_STEPS
     );
+}
+
+mod any_definition {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::definition::{Case, Edge, Write};
+
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![
+            12 => prop::sample::select(vec!["a", "b", "c", "d", "e", "f", "g"]),
+            1 => prop::sample::select(vec!["nowhere", "aa", "Not a name"]),
+        ]
+        .prop_map(str::to_owned)
+    }
+
+    fn edge() -> impl Strategy<Value = Edge> {
+        let cases = prop::collection::vec(name(), 0..4).prop_map(|steps| {
+            let case = |(next, i): (String, usize)| Case {
+                name: format!("case{i}"),
+                next,
+            };
+            steps.into_iter().zip(0..).map(case).collect()
+        });
+        let max_turns = prop::option::of(0..3_u32);
+        prop_oneof![
+            2 => Just(Edge::End),
+            6 => name().prop_map(Edge::Next),
+            3 => prop::collection::vec(name(), 0..4).prop_map(Edge::Split),
+            3 => name().prop_map(|next| Edge::Foreach { artifact: "x".into(), next }),
+            3 => (cases, max_turns).prop_map(|(cases, max_turns)| Edge::Switch {
+                artifact: "x".into(),
+                cases,
+                max_turns,
+            }),
+        ]
+    }
+
+    fn reads() -> impl Strategy<Value = Vec<Read>> {
+        let read = |(name, ty, optional): (&str, &str, bool)| Read {
+            name: name.into(),
+            ty: ty.into(),
+            optional,
+        };
+        let (names, types) = (vec!["x", "y", "z", "1"], vec!["T", "U"]);
+        let one = (
+            prop::sample::select(names),
+            prop::sample::select(types),
+            any::<bool>(),
+        );
+        prop::collection::vec(one.prop_map(read), 0..3)
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let options = (
+            any::<bool>(),
+            prop::option::weighted(0.2, Just("T".to_owned())),
+        );
+        (name(), edge(), reads(), reads(), reads(), options).prop_map(
+            |(name, edge, reads, inputs, writes, (join, item))| Step {
+                name,
+                edge,
+                reads,
+                merge: inputs
+                    .iter()
+                    .skip(1)
+                    .map(|read| read.name.clone())
+                    .collect(),
+                catch: writes.get(2).map(|write| write.name.clone()),
+                inputs,
+                writes: writes
+                    .into_iter()
+                    .map(|Read { name, ty, .. }| Write { name, ty })
+                    .collect(),
+                join,
+                item,
+                ..Step::default()
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        /// Also one whose shape makes no sense at all, and then something is said.
+        #[test]
+        fn is_taken_or_refused(steps in prop::collection::vec(step(), 0..9)) {
+            let definition = Definition { name: "any".into(), steps, ..Definition::default() };
+            if let Err(problems) = FlowGraph::new(&definition) {
+                prop_assert!(problems.count() > 0);
+            }
+        }
+
+        /// A fault in one step changes nothing of what is never written.
+        #[test]
+        fn never_written_is_always_said(mut steps in prop::collection::vec(step(), 1..9)) {
+            let read = Read { name: "never".into(), ty: "T".into(), optional: true };
+            steps.last_mut().unwrap().reads.push(read);
+            let definition = Definition { name: "any".into(), steps, ..Definition::default() };
+            let problems = FlowGraph::new(&definition).unwrap_err();
+            let said = problems.iter().filter(|it| it.code() == "read-unwritten");
+            prop_assert!(said.map(ToString::to_string).any(|it| it.contains("`never`")));
+        }
+    }
 }

@@ -1,19 +1,19 @@
 //! Who sees which artifact: every read is served, by a value of its type, on every way.
 //!
-//! One artifact at a time is followed through the flow, in the order of its steps: where it is
-//! surely written, where perhaps, by whom, and where the branches of a split may differ about it.
-//! Loops are followed until nothing changes. What the scheduler does with values at a join, this
-//! does with what is known about them; the two must agree.
+//! One artifact at a time is followed through the flow ([`follow`]), in the order of its steps.
+//! Where the shape of the flow is not known, only what holds on every way is said.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use self::follow::Artifact;
 use super::local::closest;
 use super::shape::Shape;
-use super::writers::Writers;
 use super::{Fault, Findings, Site, shown};
 use crate::model::definition::{Definition, Edge, Read, Step};
 use crate::model::graph::{Param, Scope, StepIx};
 use crate::model::name::ArtifactName;
+
+mod follow;
 
 /// The most different artifacts that a flow may have.
 const MAX_ARTIFACTS: usize = 10_000;
@@ -36,7 +36,7 @@ pub(super) fn check(
         );
         return sole;
     }
-    let mut position = vec![0; definition.steps.len()];
+    let mut position = vec![usize::MAX; definition.steps.len()];
     for (at, step) in shape.order.iter().enumerate() {
         position[step.index()] = at;
     }
@@ -50,10 +50,12 @@ pub(super) fn check(
         if let Some(parameter) = parameters.iter().find(|p| p.name.as_str() == *name) {
             flow.parameter(parameter, readers, findings);
         } else if let Some(writers) = uses.writers.get(name) {
-            let artifact = Artifact::follow(&flow, name, writers, readers);
-            artifact.reads(readers, findings);
-            artifact.merges(findings);
+            let (seen, unsure) = flow.sure(readers, writers);
+            let artifact = Artifact::follow(&flow, name, writers, &seen);
+            artifact.reads(&seen, findings);
+            artifact.merges(&seen, findings);
             artifact.sole(&mut sole);
+            flow.types(writers, &unsure, findings);
         } else {
             flow.unwritten(name, readers, parameters, findings);
         }
@@ -71,12 +73,14 @@ struct Uses<'a> {
     readers: BTreeMap<&'a str, Vec<Reader<'a>>>,
 }
 
+#[derive(Clone, Copy)]
 struct Reader<'a> {
     step: StepIx,
     how: How<'a>,
 }
 
 /// How a step reads an artifact.
+#[derive(Clone, Copy)]
 enum How<'a> {
     /// As one that it sees.
     Seen(&'a Read),
@@ -101,7 +105,9 @@ impl<'a> Uses<'a> {
             let seen = step.reads.iter().map(|r| (r.name.as_str(), How::Seen(r)));
             let inputs = step.inputs.iter().map(|r| (r.name.as_str(), How::Input(r)));
             let merged = step.merge.iter().map(|name| (name.as_str(), How::Merged));
-            for (name, how) in seen.chain(inputs).chain(merged) {
+            // What is not a name has been refused, and nothing can be written under it.
+            let named = seen.chain(inputs).chain(merged);
+            for (name, how) in named.filter(|(name, _)| ArtifactName::new(name).is_ok()) {
                 readers
                     .entry(name)
                     .or_insert_with(Vec::new)
@@ -180,10 +186,64 @@ impl Flow<'_> {
         }
     }
 
+    /// The readers about which everything is known, and the others.
+    ///
+    /// Where a writer stands must be known too: it may come before a reader.
+    fn sure<'b>(
+        &self,
+        readers: &[Reader<'b>],
+        writers: &[StepIx],
+    ) -> (Vec<Reader<'b>>, Vec<Reader<'b>>) {
+        let known = |step: StepIx| self.shape.known[step.index()];
+        let writers = writers.iter().all(|writer| known(*writer));
+        readers
+            .iter()
+            .partition(|reader| writers && known(reader.step))
+    }
+
+    /// Readers that agree with no writer about the type, wherever they stand.
+    fn types(&self, writers: &[StepIx], readers: &[Reader<'_>], findings: &mut Findings) {
+        for reader in readers {
+            let (How::Seen(read) | How::Input(read)) = reader.how else {
+                continue;
+            };
+            let type_of = |writer: &StepIx| {
+                let mut writes = self.step(*writer).writes.iter();
+                writes
+                    .find(|write| write.name == read.name)
+                    .map(|write| &write.ty)
+            };
+            let agrees = |writer| type_of(writer).is_none_or(|ty| same(ty, &read.ty));
+            if writers.iter().any(agrees) {
+                continue;
+            }
+            let fault = writers
+                .first()
+                .and_then(|writer| self.type_differs(read, *writer));
+            if let Some(fault) = fault {
+                findings.add(Site::step(self.step(reader.step)), fault);
+            }
+        }
+    }
+
+    fn type_differs(&self, read: &Read, writer: StepIx) -> Option<Fault> {
+        let mut writes = self.step(writer).writes.iter();
+        let write = writes.find(|write| write.name == read.name)?;
+        (!same(&write.ty, &read.ty)).then(|| Fault::TypeDiffers {
+            artifact: shown(&read.name),
+            ty: shown(&read.ty),
+            writer: format!("`{}` writes", self.name(writer)),
+            written: shown(&write.ty),
+        })
+    }
+
     /// Foreach elements are read inside a foreach, with the type of its list.
     fn items(&self, findings: &mut Findings) {
-        for (step, scopes) in self.steps.iter().zip(&self.shape.scopes) {
-            let Some(ty) = &step.item else { continue };
+        let steps = self.steps.iter().zip(&self.shape.scopes);
+        for ((step, scopes), known) in steps.zip(&self.shape.known) {
+            let Some(ty) = step.item.as_ref().filter(|_| *known) else {
+                continue;
+            };
             let innermost = scopes.iter().rev().find_map(|scope| match scope {
                 Scope::Foreach { at } => Some(*at),
                 _ => None,
@@ -234,412 +294,4 @@ fn element(list: &str) -> Option<String> {
     list.strip_prefix("Vec<")?
         .strip_suffix('>')
         .map(str::to_owned)
-}
-
-/// What is known about an artifact after a step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Known {
-    /// It has been written on every way.
-    surely: bool,
-    /// The split whose branches may differ about it.
-    clash: Option<StepIx>,
-    /// The foreach that may have no elements, and then does not write it.
-    empty: Option<StepIx>,
-    /// Who may have written it.
-    writers: Writers,
-}
-
-impl Known {
-    /// What is known where two ways meet.
-    fn or(self, other: Known) -> Known {
-        Known {
-            surely: self.surely && other.surely,
-            clash: self.clash.max(other.clash),
-            empty: self.empty.max(other.empty),
-            writers: self.writers.union(other.writers),
-        }
-    }
-}
-
-/// What is known about one artifact, after each step.
-struct Artifact<'a> {
-    flow: &'a Flow<'a>,
-    name: &'a str,
-    writers: &'a [StepIx],
-    /// The branches that write it, by the step that splits.
-    branches: BTreeMap<StepIx, BTreeSet<u32>>,
-    /// None as long as nothing is known.
-    after: Vec<Option<Known>>,
-}
-
-impl<'a> Artifact<'a> {
-    fn follow(
-        flow: &'a Flow<'a>,
-        name: &'a str,
-        writers: &'a [StepIx],
-        readers: &[Reader<'_>],
-    ) -> Self {
-        let mut branches: BTreeMap<StepIx, BTreeSet<u32>> = BTreeMap::new();
-        for writer in writers {
-            for scope in &flow.shape.scopes[writer.index()] {
-                if let Scope::Split { at, branch } = scope {
-                    branches.entry(*at).or_default().insert(*branch);
-                }
-            }
-        }
-        let after = vec![None; flow.steps.len()];
-        let mut artifact = Artifact {
-            flow,
-            name,
-            writers,
-            branches,
-            after,
-        };
-        if flow.shape.back.iter().any(|back| !back.is_empty()) {
-            while artifact.pass(&flow.shape.order) {}
-            return artifact;
-        }
-        // Without loops nothing happens before the first writer or matters after the last reader.
-        let position = |step: &StepIx| flow.position[step.index()];
-        let first = writers.iter().map(position).min().unwrap_or(0);
-        let last = readers
-            .iter()
-            .map(|reader| position(&reader.step))
-            .max()
-            .unwrap_or(0);
-        for step in &flow.shape.order[..first] {
-            artifact.after[step.index()] = Some(Known::default());
-        }
-        artifact.pass(flow.shape.order.get(first..=last).unwrap_or_default());
-        artifact
-    }
-
-    /// Goes through all steps once. Whether anything changed.
-    ///
-    /// From pass to pass less becomes sure and more writers become known, so it ends.
-    fn pass(&mut self, steps: &[StepIx]) -> bool {
-        let mut changed = false;
-        for step in steps {
-            let known = self.write(*step, self.before(*step));
-            let before = self.after[step.index()].replace(known);
-            changed |= before != Some(known);
-        }
-        changed
-    }
-
-    fn after(&self, step: StepIx) -> Known {
-        self.after[step.index()].unwrap_or_default()
-    }
-
-    /// What is known when a step starts.
-    fn before(&self, step: StepIx) -> Known {
-        let shape = self.flow.shape;
-        if let Some(opener) = shape.closes[step.index()] {
-            return match self.flow.step(opener).edge {
-                Edge::Split(_) => self.after_split(step, opener),
-                _ => self.after_foreach(step, opener),
-            };
-        }
-        let ways = shape.before[step.index()].iter().map(|(from, _)| *from);
-        let back = shape.back[step.index()].iter().copied();
-        let known = ways.chain(back).filter_map(|from| self.after[from.index()]);
-        let start = (step == StepIx(0)).then(Known::default);
-        known.chain(start).reduce(Known::or).unwrap_or_default()
-    }
-
-    fn write(&self, step: StepIx, before: Known) -> Known {
-        let declared = self.flow.step(step);
-        let writes = declared.writes.iter().any(|write| write.name == self.name);
-        match &declared.catch {
-            None if writes => Known {
-                surely: true,
-                writers: Writers::one(step),
-                ..Known::default()
-            },
-            Some(catch) if writes || catch == self.name => Known {
-                writers: before.writers.union(Writers::one(step)),
-                ..before
-            },
-            _ => before,
-        }
-    }
-
-    /// The ways into a join that come from one branch of a split.
-    fn ends(&self, join: StepIx, branch: u32) -> impl Iterator<Item = StepIx> {
-        let scopes = &self.flow.shape.scopes;
-        let depth = scopes[join.index()].len();
-        self.flow.shape.before[join.index()].iter().map(|(from, _)| *from).filter(move |from| {
-            matches!(scopes[from.index()].get(depth), Some(Scope::Split { branch: b, .. }) if *b == branch)
-        })
-    }
-
-    fn branch(&self, join: StepIx, branch: u32) -> Known {
-        self.ends(join, branch)
-            .map(|end| self.after(end))
-            .reduce(Known::or)
-            .unwrap_or_default()
-    }
-
-    fn is_merged(&self, join: StepIx) -> bool {
-        self.flow
-            .step(join)
-            .merge
-            .iter()
-            .any(|name| name == self.name)
-    }
-
-    /// The only branch that writes the artifact, when nothing else has written it before the split
-    /// but the same branch in an earlier turn of a loop.
-    fn sole_branch(&self, opener: StepIx) -> Option<u32> {
-        let branches = self.branches.get(&opener)?;
-        let branch = *branches.first().filter(|_| branches.len() == 1)?;
-        let scopes = &self.flow.shape.scopes;
-        let depth = scopes[opener.index()].len();
-        let own = Some(&Scope::Split { at: opener, branch });
-        let is_own = |writer: StepIx| scopes[writer.index()].get(depth) == own;
-        let before = self.after(opener).writers;
-        (!before.is_cut() && before.iter().all(is_own)).then_some(branch)
-    }
-
-    fn after_split(&self, join: StepIx, opener: StepIx) -> Known {
-        let before = self.after(opener);
-        let Some(branches) = self.branches.get(&opener) else {
-            return before;
-        };
-        if let Some(branch) = self.sole_branch(opener) {
-            return self.branch(join, branch);
-        }
-        let ends = || branches.iter().map(|branch| self.branch(join, *branch));
-        let writers = ends()
-            .map(|known| known.writers)
-            .fold(before.writers, Writers::union);
-        if self.is_merged(join) {
-            let surely = before.surely || ends().any(|known| known.surely);
-            return Known {
-                surely,
-                writers,
-                ..Known::default()
-            };
-        }
-        Known {
-            surely: false,
-            clash: Some(opener),
-            empty: None,
-            writers,
-        }
-    }
-
-    fn after_foreach(&self, join: StepIx, opener: StepIx) -> Known {
-        let before = self.after(opener);
-        if !self.is_merged(join) {
-            return before;
-        }
-        let ends = self.flow.shape.before[join.index()]
-            .iter()
-            .map(|(from, _)| self.after(*from));
-        let body = ends.reduce(Known::or).unwrap_or_default();
-        if body.writers.is_empty() {
-            return before;
-        }
-        let empty = if before.surely { None } else { Some(opener) };
-        let writers = before.writers.union(body.writers);
-        Known {
-            surely: before.surely,
-            clash: body.clash,
-            empty,
-            writers,
-        }
-    }
-
-    fn sole(&self, sole: &mut [Vec<(ArtifactName, u32)>]) {
-        for opener in self.branches.keys() {
-            let join = self.flow.shape.joins[opener.index()];
-            if let (Some(join), Some(branch), Ok(name)) = (
-                join,
-                self.sole_branch(*opener),
-                ArtifactName::new(self.name),
-            ) {
-                sole[join.index()].push((name, branch));
-            }
-        }
-    }
-
-    fn reads(&self, readers: &[Reader<'_>], findings: &mut Findings) {
-        for reader in readers {
-            let site = || Site::step(self.flow.step(reader.step));
-            let (read, ways) = match &reader.how {
-                How::Seen(read) => (read, vec![(reader.step, self.before(reader.step))]),
-                How::Input(read) => {
-                    let ends = self.flow.shape.before[reader.step.index()].iter();
-                    (
-                        read,
-                        ends.map(|(from, _)| (*from, self.after(*from))).collect(),
-                    )
-                }
-                How::Merged => continue,
-            };
-            let missing = ways
-                .iter()
-                .find(|(_, known)| !known.surely && !read.optional);
-            if let Some((way, known)) = missing {
-                let nowhere = ways.iter().all(|(_, known)| known.writers.is_empty());
-                let through = if matches!(reader.how, How::Seen(_)) {
-                    None
-                } else {
-                    Some(*way)
-                };
-                let fault = if nowhere {
-                    self.unseen(reader.step)
-                } else {
-                    self.missing(reader.step, through, *known)
-                };
-                findings.add(site(), fault);
-            }
-            let writers = ways.iter().map(|(_, known)| known.writers);
-            let writers = writers.fold(Writers::default(), Writers::union);
-            if let Some(fault) = self.type_differs(read, writers) {
-                findings.add(site(), fault);
-            }
-        }
-    }
-
-    /// Somebody writes the artifact, and it is never seen here.
-    fn unseen(&self, reader: StepIx) -> Fault {
-        let artifact = shown(self.name);
-        let shape = self.flow.shape;
-        let position = |step: StepIx| self.flow.position[step.index()];
-        let inner = self
-            .writers
-            .iter()
-            .flat_map(|writer| &shape.scopes[writer.index()]);
-        let closed = inner.filter_map(|scope| match scope {
-            Scope::Foreach { at } if !shape.scopes[reader.index()].contains(scope) => Some(*at),
-            _ => None,
-        });
-        let mut passed = closed.filter(|at| {
-            let join = shape.joins[at.index()];
-            join.is_some_and(|join| position(join) <= position(reader))
-        });
-        match passed.next() {
-            Some(opener) => Fault::ReadNotPassed {
-                artifact,
-                opener: self.flow.name(opener),
-            },
-            None => {
-                let writers = self.flow.names(self.writers.iter().copied());
-                Fault::ReadTooEarly { artifact, writers }
-            }
-        }
-    }
-
-    /// Why an artifact that somebody writes may be missing.
-    fn missing(&self, reader: StepIx, through: Option<StepIx>, known: Known) -> Fault {
-        let (flow, artifact) = (self.flow, shown(self.name));
-        if let Some(split) = known.clash {
-            let join = flow.shape.joins[split.index()].unwrap_or(reader);
-            let (split, join) = (flow.name(split), flow.name(join));
-            let writers = flow.names(known.writers.iter());
-            return Fault::Ambiguous {
-                artifact,
-                split,
-                join,
-                writers,
-            };
-        }
-        if let Some(opener) = known.empty {
-            return Fault::ReadEmptyForeach {
-                artifact,
-                opener: flow.name(opener),
-            };
-        }
-        let catcher = known
-            .writers
-            .iter()
-            .find(|writer| flow.step(*writer).catch.is_some());
-        if let Some(catcher) = catcher {
-            let is_failure = flow.step(catcher).catch.as_deref() == Some(self.name);
-            let catcher = flow.name(catcher);
-            return match is_failure {
-                true => Fault::ReadFailure { artifact, catcher },
-                false => Fault::ReadCaught { artifact, catcher },
-            };
-        }
-        let through = match through {
-            Some(end) if known.writers.is_empty() => end,
-            Some(end) => self.gap(end),
-            None => self.gap(reader),
-        };
-        if through == reader && !flow.shape.back[reader.index()].is_empty() {
-            return Fault::ReadFirstTurn { artifact };
-        }
-        Fault::ReadMaybe {
-            artifact,
-            through: flow.name(through),
-        }
-    }
-
-    /// A step before `step`, on a way on which the artifact is not written.
-    fn gap(&self, step: StepIx) -> StepIx {
-        let shape = self.flow.shape;
-        let mut at = step;
-        for _ in 0..self.flow.steps.len() {
-            let before: Vec<StepIx> = match shape.closes[at.index()] {
-                Some(opener) => vec![opener],
-                None => shape.before[at.index()]
-                    .iter()
-                    .map(|(from, _)| *from)
-                    .collect(),
-            };
-            let unsure = |from: &&StepIx| !self.after(**from).surely;
-            let nowhere = |from: &&StepIx| self.after(**from).writers.is_empty();
-            match before.iter().find(nowhere).or(before.iter().find(unsure)) {
-                Some(from) if nowhere(&from) => return *from,
-                Some(from) => at = *from,
-                None => return at,
-            }
-        }
-        at
-    }
-
-    fn type_differs(&self, read: &Read, writers: Writers) -> Option<Fault> {
-        let flow = self.flow;
-        let (writer, written) = writers.iter().find_map(|writer| {
-            let write = flow
-                .step(writer)
-                .writes
-                .iter()
-                .find(|write| write.name == self.name)?;
-            (!same(&write.ty, &read.ty)).then_some((writer, &write.ty))
-        })?;
-        Some(Fault::TypeDiffers {
-            artifact: shown(self.name),
-            ty: shown(&read.ty),
-            writer: format!("`{}` writes", flow.name(writer)),
-            written: shown(written),
-        })
-    }
-
-    /// What a join merges, a branch writes.
-    fn merges(&self, findings: &mut Findings) {
-        let flow = self.flow;
-        let shape = flow.shape;
-        let joins = flow.uses.readers[self.name].iter();
-        for reader in joins.filter(|reader| matches!(reader.how, How::Merged)) {
-            let Some(opener) = shape.closes[reader.step.index()] else {
-                continue;
-            };
-            let inside = |writer: &StepIx| {
-                let scopes = &shape.scopes[writer.index()];
-                scopes.iter().any(|scope| scope.opener() == Some(opener))
-            };
-            if !self.writers.iter().any(inside) {
-                let (artifact, suggestion) = (shown(self.name), None);
-                let fault = Fault::MergeUnwritten {
-                    artifact,
-                    suggestion,
-                };
-                findings.add(Site::step(flow.step(reader.step)), fault);
-            }
-        }
-    }
 }

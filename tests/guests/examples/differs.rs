@@ -5,30 +5,18 @@
     reason = "a guest does what its host must answer"
 )]
 
-#[rustfmt::skip]
-#[path = "../../../guest-sdk/src/bindings.rs"]
-#[allow(missing_docs, clippy::all, warnings)]
-mod bindings;
+mod made;
 
-use bindings::wrun::flow::types::{Definition, Failure, Outcome};
+use made::bindings::wrun::flow::types::Definition;
+use made::{Describe, bindings, named};
 
 struct Flow;
 
-impl bindings::Guest for Flow {
+impl Describe for Flow {
     fn describe() -> Definition {
         let now = std::time::SystemTime::now();
         let map: std::collections::HashMap<u8, ()> = (0..32).map(|key| (key, ())).collect();
-        Definition {
-            name: format!("{now:?} {:?}", map.keys()),
-            docs: String::new(),
-            sdk: String::new(),
-            parameters: Vec::new(),
-            steps: Vec::new(),
-        }
-    }
-
-    fn run(_: String) -> Result<Outcome, Failure> {
-        Ok(Outcome::Done)
+        named(format!("{now:?} {:?}", map.keys()))
     }
 }
 

@@ -1,27 +1,15 @@
 //! A module whose `describe` returns 100 MB.
 
-#[rustfmt::skip]
-#[path = "../../../guest-sdk/src/bindings.rs"]
-#[allow(missing_docs, clippy::all, warnings)]
-mod bindings;
+mod made;
 
-use bindings::wrun::flow::types::{Definition, Failure, Outcome};
+use made::bindings::wrun::flow::types::Definition;
+use made::{Describe, bindings, named};
 
 struct Flow;
 
-impl bindings::Guest for Flow {
+impl Describe for Flow {
     fn describe() -> Definition {
-        Definition {
-            name: "x".repeat(100_000_000),
-            docs: String::new(),
-            sdk: String::new(),
-            parameters: Vec::new(),
-            steps: Vec::new(),
-        }
-    }
-
-    fn run(_: String) -> Result<Outcome, Failure> {
-        Ok(Outcome::Done)
+        named("x".repeat(100_000_000))
     }
 }
 

@@ -1,23 +1,18 @@
 //! A module whose `describe` never returns.
 
-#[rustfmt::skip]
-#[path = "../../../guest-sdk/src/bindings.rs"]
-#[allow(missing_docs, clippy::all, warnings)]
-mod bindings;
+#[allow(dead_code)]
+mod made;
 
-use bindings::wrun::flow::types::{Definition, Failure, Outcome};
+use made::bindings::wrun::flow::types::Definition;
+use made::{Describe, bindings};
 
 struct Flow;
 
-impl bindings::Guest for Flow {
+impl Describe for Flow {
     fn describe() -> Definition {
         loop {
             std::hint::black_box(0);
         }
-    }
-
-    fn run(_: String) -> Result<Outcome, Failure> {
-        Ok(Outcome::Done)
     }
 }
 

@@ -1,27 +1,15 @@
 //! A module whose `describe` wants more memory than there is.
 
-#[rustfmt::skip]
-#[path = "../../../guest-sdk/src/bindings.rs"]
-#[allow(missing_docs, clippy::all, warnings)]
-mod bindings;
+mod made;
 
-use bindings::wrun::flow::types::{Definition, Failure, Outcome};
+use made::bindings::wrun::flow::types::Definition;
+use made::{Describe, bindings, named};
 
 struct Flow;
 
-impl bindings::Guest for Flow {
+impl Describe for Flow {
     fn describe() -> Definition {
-        Definition {
-            name: String::from_utf8_lossy(&vec![b'x'; 600 << 20]).into_owned(),
-            docs: String::new(),
-            sdk: String::new(),
-            parameters: Vec::new(),
-            steps: Vec::new(),
-        }
-    }
-
-    fn run(_: String) -> Result<Outcome, Failure> {
-        Ok(Outcome::Done)
+        named(String::from_utf8_lossy(&vec![b'x'; 600 << 20]).into_owned())
     }
 }
 

@@ -1,21 +1,16 @@
 //! A module whose `describe` panics.
 
-#[rustfmt::skip]
-#[path = "../../../guest-sdk/src/bindings.rs"]
-#[allow(missing_docs, clippy::all, warnings)]
-mod bindings;
+#[allow(dead_code)]
+mod made;
 
-use bindings::wrun::flow::types::{Definition, Failure, Outcome};
+use made::bindings::wrun::flow::types::Definition;
+use made::{Describe, bindings};
 
 struct Flow;
 
-impl bindings::Guest for Flow {
+impl Describe for Flow {
     fn describe() -> Definition {
         panic!("no description today");
-    }
-
-    fn run(_: String) -> Result<Outcome, Failure> {
-        Ok(Outcome::Done)
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) const STEPS: &[Step] = &[
     ("spin", spin),
     ("grow", grow),
     ("grow_politely", grow_politely),
+    ("fill_table", || Ok(Outcome::Done)),
     ("recurse", || Ok(Outcome::Items(recurse(0)))),
     ("recurse_wide", || Ok(Outcome::Items(recurse_wide(0)))),
     ("many_handles", many_handles),

@@ -177,3 +177,57 @@ async fn what_the_system_refuses_has_its_own_error() {
         ]
     );
 }
+
+/// Makes the file in `tmp/` look as if nobody had written to it for a day.
+fn age(dir: &Path, name: &str) {
+    let file = File::options()
+        .write(true)
+        .open(dir.join(TMP).join(name))
+        .unwrap();
+    let written = file.metadata().unwrap().modified().unwrap();
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    file.set_modified(written - day).unwrap();
+}
+
+fn temporary(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir.join(TMP)).unwrap();
+    let mut names: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_goes_with_the_next_write() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join(TMP)).unwrap();
+    for name in ["wkilled", "wyoung", "replace.lock"] {
+        fs::write(dir.path().join(TMP).join(name), "half").unwrap();
+    }
+    age(dir.path(), "wkilled");
+    age(dir.path(), "replace.lock");
+
+    let store = LocalStore::new(dir.path());
+    assert!(store.get(&key("a"), 9).await.unwrap().is_none());
+    assert_eq!(temporary(dir.path()).len(), 3, "reading removes nothing");
+    store.put(&key("a"), "x".into()).await.unwrap();
+    assert_eq!(temporary(dir.path()), ["replace.lock", "wyoung"]);
+}
+
+#[tokio::test]
+async fn what_is_still_written_stays_however_long_it_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut slow = LocalStore::new(dir.path()).upload(0).await.unwrap();
+    slow.write("slow".into()).await.unwrap();
+    slow.write("ly".into()).await.unwrap();
+    // Whoever brings a piece waits until the one before is in the file.
+    slow.write(Bytes::new()).await.unwrap();
+    age(dir.path(), &temporary(dir.path())[0]);
+
+    let other = LocalStore::new(dir.path());
+    other.put(&key("other"), "x".into()).await.unwrap();
+    slow.finish(&key("slow"), Bytes::new()).await.unwrap();
+    let found = other.get(&key("slow"), 9).await.unwrap().unwrap();
+    assert_eq!(found.bytes, "slowly");
+}
