@@ -177,8 +177,8 @@ fn children(parent: u32) -> Vec<(u32, u32)> {
 #[cfg(target_os = "linux")]
 fn what_is_typed_in_a_terminal_reaches_the_run_and_no_cell() {
     let world = World::new();
-    let mut child = start(&world, &["--n", "200000"]);
-    begun(&world);
+    let mut running = Running::start(&world, "bench_fan", &["--n", "200000"]);
+    running.until("finished", "start");
     let own = rustix::process::getsid(None)
         .unwrap()
         .as_raw_nonzero()
@@ -188,14 +188,12 @@ fn what_is_typed_in_a_terminal_reaches_the_run_and_no_cell() {
     };
     // A cell that has just been forked has done nothing yet.
     let started = Instant::now();
-    let mut cells = children(child.id());
+    let mut cells = children(running.id().as_raw_nonzero().get() as u32);
     while !is_apart(&cells) && started.elapsed() < Duration::from_secs(60) {
         std::thread::yield_now();
-        cells = children(child.id());
+        cells = children(running.id().as_raw_nonzero().get() as u32);
     }
-    signal(&child, "-INT");
-    let mut text = String::new();
-    std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut text).unwrap();
-    child.wait().unwrap();
+    running.signal(Signal::INT);
+    running.end();
     assert!(is_apart(&cells), "{own}: {cells:?}");
 }
