@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use serde_json::Value as Json;
 
 /// The packages with flows.
-const FLOWS: [&str; 8] = [
+const FLOWS: [&str; 7] = [
     "bench-five",
     "bench-fan",
     "bench-bulk",
