@@ -21,13 +21,15 @@ use std::sync::OnceLock;
 use serde_json::Value as Json;
 
 /// The packages with flows.
-const FLOWS: [&str; 7] = [
+const FLOWS: [&str; 9] = [
     "bench-five",
     "bench-fan",
     "bench-bulk",
     "flaky",
     "grid-search",
     "monte-carlo",
+    "penguins",
+    "wordcount",
     "wrun-test-shapes",
 ];
 
