@@ -88,8 +88,8 @@ fn entry(site: &Site, task: &TaskId, attempt: u32, record: &Record) -> Option<Di
     )
 }
 
-/// A segment of a journal: which of the runs, and its number.
-type SegmentAt = (u32, u32);
+/// A segment of a journal that is at hand: of which run, which one, and what is in it.
+type Segment = ((u32, u32), Arc<Vec<Event>>);
 
 /// Takes results from earlier runs of the same module.
 pub struct Cache {
@@ -97,7 +97,7 @@ pub struct Cache {
     index: HashMap<Digest, (u32, Entry)>,
     runs: Vec<RunId>,
     open: HashMap<u32, Run>,
-    segments: VecDeque<(SegmentAt, Arc<Vec<Event>>)>,
+    segments: VecDeque<Segment>,
 }
 
 impl Cache {
