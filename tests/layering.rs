@@ -60,7 +60,6 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("zstd", &["datastore"]),
     ("cap_std", &["sandbox", "snapshot"]),
     ("ignore", &["snapshot"]),
-    ("indicatif", &["report"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),

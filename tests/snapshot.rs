@@ -467,9 +467,8 @@ fn what_cannot_be_built_is_refused_with_what_to_do() {
         [lib]
         crate-type = ["cdylib"]
 
-    error: `<world>/many/Cargo.toml` has several flows: `<world>/many/a`, `<world>/many/b`
-      hint: name one of them: `<world>/many/a`
-      hint: name one of them: `<world>/many/b`
+    error: `<world>/many/Cargo.toml` has 2 flows, and it is not said which is meant
+      hint: name one of them, below `<world>/many`: `a`, `b`
     "#);
     let wrong = refusal(&world, &["build", "wrong"], 3);
     assert!(

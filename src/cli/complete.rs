@@ -12,7 +12,7 @@ use super::context::Context;
 use super::store::Store;
 use crate::model::artifact::Artifact;
 use crate::model::event::Event;
-use crate::model::id::{Place, TaskId};
+use crate::model::id::{Place, RunId, TaskId};
 use crate::model::name::{FlowName, StepName};
 use crate::model::pathspec::{PathSpec, Within};
 use crate::report::history::{History, TaskFacts};
@@ -29,6 +29,13 @@ enum Depth {
     Run,
     Task,
     Artifact,
+}
+
+impl Depth {
+    /// What a name that goes less deep ends with: where it cannot be the whole name, one goes on.
+    fn ending(self) -> &'static str {
+        if self == Self::Artifact { "/" } else { "" }
+    }
 }
 
 /// Completes the name of a flow.
@@ -105,12 +112,13 @@ fn flow_names(store: &Store, ending: &str) -> Option<Vec<Offer>> {
 /// What could stand where `text` ends.
 fn within(store: &Store, text: &str, depth: Depth) -> Option<Vec<Offer>> {
     let Some((before, _)) = text.rsplit_once('/') else {
-        let mut offers = vec![("latest".to_owned(), "the newest run".to_owned())];
+        let latest = format!("latest{}", depth.ending());
+        let mut offers = vec![(latest, "the newest run".to_owned())];
         offers.extend(flow_names(store, "/")?);
         return Some(offers);
     };
     let (selector, within) = match before.parse().ok()? {
-        PathSpec::Flow(flow) => return runs_of(store, &flow),
+        PathSpec::Flow(flow) => return runs_of(store, &flow, depth.ending()),
         PathSpec::Run(selector, within) => (selector, within),
     };
     if depth == Depth::Run {
@@ -127,7 +135,13 @@ fn within(store: &Store, text: &str, depth: Depth) -> Option<Vec<Offer>> {
         )
     };
     match (within, depth) {
-        (Within::Run, _) => Some(steps_of(&history, before)),
+        (Within::Run, _) => {
+            let mut offers = steps_of(&history, before, depth.ending());
+            if depth == Depth::Artifact {
+                offers.extend(parameters_of(store, &run, before).unwrap_or_default());
+            }
+            Some(offers)
+        }
         (Within::Step(step), _) => {
             let mut offers = tasks_of(&history, before, &step, depth)?;
             if depth == Depth::Artifact {
@@ -140,29 +154,38 @@ fn within(store: &Store, text: &str, depth: Depth) -> Option<Vec<Offer>> {
     }
 }
 
-fn runs_of(store: &Store, flow: &FlowName) -> Option<Vec<Offer>> {
-    let mut offers = vec![(format!("{flow}/latest"), "the newest run".to_owned())];
+fn runs_of(store: &Store, flow: &FlowName, ending: &str) -> Option<Vec<Offer>> {
+    let mut offers = vec![(
+        format!("{flow}/latest{ending}"),
+        "the newest run".to_owned(),
+    )];
     for run in store.runs(flow, MAX_RUNS).ok()? {
         let about = store
             .header(&run)
             .map(|header| human::time(header.created_at));
-        offers.push((run.to_string(), about.unwrap_or_default()));
+        offers.push((format!("{run}{ending}"), about.unwrap_or_default()));
     }
     Some(offers)
 }
 
-fn steps_of(history: &History, before: &str) -> Vec<Offer> {
+fn parameters_of(store: &Store, run: &RunId, before: &str) -> Option<Vec<Offer>> {
+    let parameters = store.header(run).ok()?.parameters;
+    let offer = |name: &_| (format!("{before}/{name}"), "parameter".to_owned());
+    Some(parameters.iter().map(|it| offer(&it.name)).collect())
+}
+
+fn steps_of(history: &History, before: &str, ending: &str) -> Vec<Offer> {
     let offer = |tasks: u64| human::count(tasks, "task");
     history
         .steps()
         .into_iter()
-        .map(|(step, sums)| (format!("{before}/{step}"), offer(sums.tasks)))
+        .map(|(step, sums)| (format!("{before}/{step}{ending}"), offer(sums.tasks)))
         .collect()
 }
 
 fn tasks_of(history: &History, before: &str, step: &StepName, depth: Depth) -> Option<Vec<Offer>> {
     let tasks = history.tasks(step)?;
-    let ending = if depth == Depth::Artifact { "/" } else { "" };
+    let ending = depth.ending();
     let offer = |(place, facts): (&Place, &TaskFacts)| {
         (
             format!("{before}/{place}{ending}"),

@@ -14,7 +14,7 @@ use crate::model::graph::FlowGraph;
 use crate::report::jsonl::Jsonl;
 use crate::report::plain::Plain;
 use crate::report::quiet::Quiet;
-use crate::report::terminal::Terminal;
+use crate::report::terminal::{Surroundings, Terminal};
 use crate::report::{self, Reporter};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::drive::Interrupt;
@@ -83,9 +83,14 @@ fn reporter(cx: &Context, graph: Arc<FlowGraph>) -> Box<dyn Reporter> {
         Box::new(Jsonl::new(std::io::BufWriter::new(std::io::stdout())))
     } else if out.is_quiet() {
         Box::new(Quiet::new(graph, out.talk_style, std::io::stderr()))
-    } else if out.talk_is_terminal {
-        let now = Box::new(|| SystemClock.now());
-        Box::new(Terminal::new(graph, out.talk_style, now))
+    } else if out.can_draw {
+        let sized = out.clone();
+        let around = Surroundings {
+            out: Box::new(std::io::stderr()),
+            clock: Box::new(|| SystemClock.now()),
+            size: Box::new(move || sized.talk_size()),
+        };
+        Box::new(Terminal::new(graph, out.talk_style, around))
     } else {
         Box::new(Plain::new(graph, out.talk_style, std::io::stderr()))
     }

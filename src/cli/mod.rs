@@ -40,6 +40,9 @@ pub fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|verb| verb == "cell")
     {
+        // In a session of its own: Ctrl-C in a terminal goes to all of a group, and it is the run that
+        // decides what becomes of its cells. Where that cannot be, it is as it was.
+        let _ = rustix::process::setsid();
         return crate::sandbox::cell_main();
     }
     clap_complete::CompleteEnv::with_factory(args::tree).complete();

@@ -34,6 +34,8 @@ pub struct Output {
     pub is_terminal: bool,
     /// Whether talk goes to a terminal.
     pub talk_is_terminal: bool,
+    /// Whether the terminal to which talk goes can move its cursor.
+    pub can_draw: bool,
     /// Whether data is JSON.
     pub json: bool,
     quiet: bool,
@@ -54,6 +56,7 @@ impl Output {
             talk_style: Style::new(painted(auto_err)),
             is_terminal: io::stdout().is_terminal(),
             talk_is_terminal: io::stderr().is_terminal(),
+            can_draw: io::stderr().is_terminal() && !is_dumb(),
             json,
             quiet,
         }
@@ -112,6 +115,14 @@ impl Output {
         self.quiet
     }
 
+    /// How many columns and lines the terminal has now to which talk goes.
+    pub fn talk_size(&self) -> (usize, usize) {
+        match terminal_size::terminal_size_of(io::stderr()) {
+            Some((width, height)) => (usize::from(width.0), usize::from(height.0)),
+            None => (self.width(), 24),
+        }
+    }
+
     /// How many columns a line may have.
     pub fn width(&self) -> usize {
         let columns = std::env::var("COLUMNS")
@@ -120,6 +131,11 @@ impl Output {
         let measured = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         columns.or_else(measured).unwrap_or(100).max(40)
     }
+}
+
+/// Whether the terminal says that it can do nothing but print.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 fn unwritable(error: &io::Error) -> CliError {

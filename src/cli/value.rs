@@ -42,6 +42,11 @@ pub fn extension(media: &MediaType) -> &'static str {
 /// The value for a person, over as many lines as it takes; none when it is not for reading.
 pub fn text(media: &MediaType, bytes: &[u8]) -> Option<String> {
     if media.is_cbor() {
+        // A text that stands alone needs no quotation marks.
+        let is_text = bytes.first().is_some_and(|head| head >> 5 == 3);
+        if let (true, Ok(Json::String(text))) = (is_text, cbor::to_json(bytes)) {
+            return Some(clean::block(&text).into_owned());
+        }
         return cbor::to_text(bytes)
             .ok()
             .map(|text| clean::block(&text).into_owned());
@@ -74,6 +79,11 @@ pub fn preview(media: &MediaType, bytes: &[u8], width: usize) -> String {
         Some(text) => clean::short(text.lines().next().unwrap_or_default(), width),
         None => human::bytes(bytes.len() as u64),
     }
+}
+
+/// Whether the value is `null`: what a parameter is that may be left out.
+pub fn is_null(bytes: &[u8]) -> bool {
+    matches!(cbor::to_json(bytes), Ok(Json::Null))
 }
 
 /// The default of a parameter, as it would be typed.

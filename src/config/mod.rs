@@ -138,7 +138,7 @@ pub enum ConfigError {
         similar: Option<String>,
     },
     /// The value of a setting is not allowed.
-    #[error("{origin}: `{key}` {reason}")]
+    #[error("{} {reason}", subject(origin, key))]
     Value {
         /// Where it stands.
         origin: Origin,
@@ -147,6 +147,14 @@ pub enum ConfigError {
         /// What is wrong, and what would be right.
         reason: String,
     },
+}
+
+/// What a sentence about a value begins with: what was typed, or the line in which it stands.
+fn subject(origin: &Origin, key: &str) -> String {
+    match origin {
+        Origin::Flag(name) | Origin::Variable(name) => format!("`{name}`"),
+        Origin::File { .. } | Origin::Default => format!("{origin}: `{key}`"),
+    }
 }
 
 impl ConfigError {

@@ -253,6 +253,19 @@ fn mistakes_are_refused_with_file_and_line() {
 }
 
 #[test]
+fn a_wrong_flag_or_variable_is_named_as_it_was_typed() {
+    let world = World::new();
+    let flags = Flags::default().with("max-workers", Some(0));
+    let said = world.load(&[], &flags).unwrap_err().to_string();
+    assert_eq!(said, "`--max-workers` takes a whole number from 1 to 1024");
+    let said = world.load(&[("WRUN_SEED", "x")], &Flags::default());
+    assert_eq!(
+        said.unwrap_err().to_string(),
+        "`WRUN_SEED` is a whole number from 0 or `random`"
+    );
+}
+
+#[test]
 fn variables_that_mean_nothing_are_known() {
     let environment = Environment::new([("WRUN_DATASTOR", "x"), ("WRUN_SEED", "1"), ("HOME", "/")]);
     assert_eq!(environment.unknown(), ["WRUN_DATASTOR"]);

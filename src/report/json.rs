@@ -17,6 +17,7 @@
 //! | `reused` | `task`, `attempt`, `from` (the run that executed it), and the members of [`record`] |
 //! | `retrying` | `task`, `attempt`, `after_ms`, `failure` |
 //! | `caught` | `task`, `attempt`, `artifact`: [`artifact`] |
+//! | `rejected` | `task`, `attempt`, `ran`, `failure` |
 //! | `cancel_requested` | `at` |
 //! | `run_ended` | `status` (`succeeded`, `failed`, `cancelled`), `at` |
 

@@ -62,10 +62,9 @@ impl Narrator {
                 ..
             } => self.failed(task, *attempt, failure),
             Event::CancelRequested { .. } => {
-                vec![
-                    self.style
-                        .stopped("stopping: tasks that run are given time to end"),
-                ]
+                vec![self.style.stopped(
+                    "stopping: running tasks get time to end; once more stops them at once",
+                )]
             }
             Event::Started { .. }
             | Event::Progress { .. }

@@ -56,9 +56,14 @@ impl StepCounts {
         self.running + self.ended() + self.retried > 0
     }
 
-    /// Whether all that is known to come has ended.
+    /// Whether it has begun, and all that is known to come has ended.
     pub fn is_over(&self) -> bool {
-        self.running == 0 && self.ended() > 0 && self.ended() >= self.expected
+        self.ended() > 0 && self.is_settled()
+    }
+
+    /// Whether nothing of it goes on, and nothing is known to come.
+    pub fn is_settled(&self) -> bool {
+        self.running == 0 && self.ended() >= self.expected
     }
 
     /// Microseconds from its first start to its last end, or to `now` when it is not over.
@@ -340,6 +345,14 @@ impl Progress {
     /// The counts of one step.
     pub fn step(&self, name: &str) -> Option<&StepCounts> {
         self.graph.find(name).map(|ix| &self.steps[ix.index()])
+    }
+
+    /// One step, with its counts.
+    ///
+    /// # Panics
+    /// When the flow has no such step.
+    pub fn step_at(&self, ix: StepIx) -> (&StepNode, &StepCounts) {
+        (self.graph.step(ix), &self.steps[ix.index()])
     }
 
     /// The sums over all steps; the times are not summed.

@@ -1,5 +1,7 @@
 //! A made-up run, told to every reporter.
 
+mod pictures;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use super::plain::Plain;
 use super::progress::Progress;
 use super::quiet::Quiet;
 use super::style::Style;
-use super::{Reporter, json, summary, view};
+use super::{Reporter, json, summary};
 use crate::model::artifact::{Artifact, MediaType, Value};
 use crate::model::definition::{Case, Definition, Edge, Step, Write};
 use crate::model::digest::Digest;
@@ -230,13 +232,11 @@ fn a_good_run_in_plain_lines() {
     start/- | warn: odd shard
     start/- | half a line
     start/- done in 12 ms
-    count: 1 of 3 done
     count/1 failed: panic: index out of bounds: the len is 3 but the index is 3
         at src/lib.rs:41:9
         in wordcount::count
     count/1 is tried again at once, attempt 2
-    count: 2 of 3 done
-    count: 3 of 3 done
+    count: 3 of 3 done in 71 ms
     total/- done in 5.0 ms
     end/- done in 1.0 ms
     run wordcount/42 succeeded in 97 ms: 6 tasks, 1 retried
@@ -250,9 +250,9 @@ fn a_bad_run_in_plain_lines() {
     insta::assert_snapshot!(plain(&bad_run()), @r#"
     run wordcount/42
     start/- done in 12 ms
-    count: 1 of 2 done
     count/1 failed: memory limit: the step asked for more than 512 MiB
         hint: give it more with `resources(memory = "1 GiB")`
+    count: 1 of 2 done in 30 ms, 1 failed
     run wordcount/42 failed in 50 ms: 3 tasks, 1 failed
       wordcount/42/count/1 failed: memory limit: the step asked for more than 512 MiB
       look further: wrun logs wordcount/42/count/1
@@ -262,20 +262,72 @@ fn a_bad_run_in_plain_lines() {
 }
 
 #[test]
-fn a_large_foreach_takes_few_plain_lines() {
-    let mut events = vec![
-        began(),
-        finished("start/-", 0, record(Ok(Outcome::Items(100_000)), 0, 1)),
+fn a_foreach_says_how_far_it_is_only_when_it_takes_long() {
+    let lines = |task_ms: u64| {
+        let mut events = vec![
+            began(),
+            finished("start/-", 0, record(Ok(Outcome::Items(1000)), 0, 1)),
+        ];
+        events.extend((0..1000).map(|i| done(&format!("count/{i}"), 2 + i * task_ms, task_ms)));
+        let text = plain(&events);
+        let lines = text.lines().filter(|line| line.starts_with("count"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(1), ["count: 1000 of 1000 done in 1.0 s"]);
+    insta::assert_snapshot!(lines(45).join("\n"), @r"
+    count: 223 of 1000 done in 10 s
+    count: 446 of 1000 done in 20 s
+    count: 669 of 1000 done in 30 s
+    count: 892 of 1000 done in 40 s
+    count: 1000 of 1000 done in 45 s
+    ");
+}
+
+/// outer (foreach) => inner (foreach) => leaf -> inner_join -> outer_join, two by two
+#[test]
+fn a_step_is_told_to_be_done_once_no_more_of_its_tasks_can_come() {
+    let each = |artifact: &str, next: &str| Edge::Foreach {
+        artifact: artifact.into(),
+        next: next.into(),
+    };
+    let mut steps = vec![
+        step("outer", each("rows", "inner")),
+        step("inner", each("cells", "leaf")),
+        step("leaf", Edge::Next("inner_join".into())),
+        step("inner_join", Edge::Next("outer_join".into())),
+        step("outer_join", Edge::End),
     ];
-    events.extend((0..100_000).map(|i| done(&format!("count/{i}"), 2, 1)));
-    let text = plain(&events);
-    assert_eq!(
-        text.lines()
-            .filter(|line| line.contains("of 100000 done"))
-            .count(),
-        10
-    );
-    assert!(text.lines().count() < 20);
+    steps[0].writes = vec![write("rows", "Vec<u32>")];
+    steps[1].writes = vec![write("cells", "Vec<u32>")];
+    (steps[1].item, steps[2].item) = (Some("u32".into()), Some("u32".into()));
+    (steps[3].join, steps[4].join) = (true, true);
+    let definition = Definition {
+        name: "nested".into(),
+        steps,
+        ..Definition::default()
+    };
+    let graph = Arc::new(FlowGraph::new(&definition).expect("the flow is valid"));
+    let items = |task: &str| finished(task, 0, record(Ok(Outcome::Items(2)), 0, 1));
+    let mut events = vec![began(), items("outer/-")];
+    for row in 0..2 {
+        events.push(items(&format!("inner/{row}")));
+        events.extend((0..2).map(|cell| done(&format!("leaf/{row}.{cell}"), 0, 1)));
+        events.push(done(&format!("inner_join/{row}"), 0, 1));
+    }
+    events.push(done("outer_join/-", 0, 1));
+    let mut reporter = Plain::new(graph, Style::plain(), Vec::new());
+    tell(&mut reporter, &events);
+    let text = String::from_utf8(reporter.into_inner()).unwrap();
+    insta::assert_snapshot!(text, @r"
+    run wordcount/42
+    outer/- done in 1.0 ms
+    inner: 2 of 2 done in 1.0 ms
+    leaf: 4 of 4 done in 1.0 ms
+    inner_join: 2 of 2 done in 1.0 ms
+    outer_join/- done in 1.0 ms
+    run wordcount/42 stopped without an end in 1.0 ms: 10 tasks
+      look further: wrun show wordcount/42
+    ");
 }
 
 #[test]
@@ -319,36 +371,6 @@ fn machines_get_a_line_for_every_event() {
 fn machines_get_every_part_of_a_failure_and_a_header() {
     insta::assert_snapshot!(json::event(&bad_run()[6]), @r#"{"version":1,"event":"finished","task":"count/1","attempt":0,"outcome":"failed","failure":{"kind":"limit","message":"the step asked for more than 512 MiB","hint":"give it more with `resources(memory = \"1 GiB\")`","limit":"memory"},"artifacts":[],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","inputs":"0000000000000000000000000000000000000000000000000000000000000000","usage":{"started_at":1795422455013000,"wall_us":30000,"cpu_us":0,"peak_memory":1048576}}"#);
     insta::assert_snapshot!(json::header(&header()), @r#"{"run":"wordcount/42","created_at":1795422455000000,"user":"ada","wrun":"0.1.0","tags":[],"parameters":[],"snapshot":"2d168e1ff20930e41ae0c8e9b0bfc97bba39b1afb272f6bf9b52bf30716e96a5","module":"f42578c55d5c75569566e601ea5072c5a6d791e617aae2d1674ea29cc70fb37a","engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","seed":0,"limits":{"memory-mib":512,"timeout-ms":86400000,"stack-kib":1024,"table-elements":1000000,"handles":10000,"log-kib":16384,"output-mib":65536,"items":1000000},"clock":0,"known_as":1}"#);
-}
-
-#[test]
-fn the_picture_of_a_run_that_goes_on() {
-    let events = good_run();
-    let mut progress = Progress::new(wordcount());
-    let mut pictures = Vec::new();
-    for (position, event) in events.iter().enumerate() {
-        progress.apply(event);
-        if [2, 5, 8, 12, 17].contains(&position) {
-            pictures.push(view::lines(&progress, at(100), &Style::plain()).join("\n"));
-        }
-    }
-    insta::assert_snapshot!(pictures.join("\n--\n"), @r"
-    ✓ start  12 ms
-    --
-    ✓ start  12 ms
-    ● count  ░░░░░░░░░░░░░░░░░░░░░░░░ 0/3  87 ms  1/4 reading \u{7}
-    --
-    ✓ start  12 ms
-    ○ count  ████████░░░░░░░░░░░░░░░░ 1/3  87 ms  1 retried
-    --
-    ✓ start  12 ms
-    ✓ count  ████████████████████████ 3/3  71 ms  1 retried
-    --
-    ✓ start  12 ms
-    ✓ count  ████████████████████████ 3/3  71 ms  1 retried
-    ✓ total  5.0 ms
-    ✓ end    1.0 ms
-    ");
 }
 
 #[test]

@@ -53,11 +53,7 @@ pub enum BuildError {
         manifest: PathBuf,
     },
     /// The workspace has several flows, and the path does not say which.
-    #[error(
-        "`{}` has several flows: {}",
-        manifest.display(),
-        packages.iter().map(|dir| format!("`{}`", dir.display())).collect::<Vec<_>>().join(", ")
-    )]
+    #[error("`{}` has {} flows, and it is not said which is meant", manifest.display(), packages.len())]
     SeveralFlows {
         /// The workspace's manifest.
         manifest: PathBuf,
@@ -135,10 +131,18 @@ impl BuildError {
                 "give the directory of a flow, or `--module FILE.wasm` for one that is built"
                     .into(),
             ],
-            Self::SeveralFlows { packages, .. } => packages
-                .iter()
-                .map(|dir| format!("name one of them: `{}`", dir.display()))
-                .collect(),
+            Self::SeveralFlows { manifest, packages } => {
+                let root = manifest.parent().unwrap_or(manifest);
+                let names = packages
+                    .iter()
+                    .map(|dir| dir.strip_prefix(root).unwrap_or(dir));
+                let names: Vec<_> = names.map(|dir| format!("`{}`", dir.display())).collect();
+                vec![format!(
+                    "name one of them, below `{}`: {}",
+                    root.display(),
+                    names.join(", ")
+                )]
+            }
             Self::NotCdylib { manifest, .. } => vec![format!(
                 "add these two lines to `{}`:\n[lib]\ncrate-type = [\"cdylib\"]",
                 manifest.display()

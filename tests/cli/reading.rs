@@ -1,5 +1,8 @@
 //! What is there is shown.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use crate::bench::Env;
 
 #[test]
@@ -196,6 +199,16 @@ fn completion_offers_what_is_there() {
     wordcount/2
     wordcount/1
     ");
+    insta::assert_snapshot!(offers(&["wrun", "get", "wordcount/1/"]), @r"
+    wordcount/1/start/
+    wordcount/1/count/
+    wordcount/1/total/
+    wordcount/1/parts
+    ");
+    insta::assert_snapshot!(offers(&["wrun", "get", "fit/"]), @r"
+    fit/latest/
+    fit/1/
+    ");
     insta::assert_snapshot!(offers(&["wrun", "get", "wordcount/1/total/"]), @r"
     wordcount/1/total/-/
     wordcount/1/total/page
@@ -203,4 +216,83 @@ fn completion_offers_what_is_there() {
     wordcount/1/total/big
     ");
     insta::assert_snapshot!(offers(&["wrun", "logs", "wordcount/1/co"]), @r"wordcount/1/count");
+}
+
+#[test]
+fn nothing_to_show_is_said() {
+    let env = Env::with_runs();
+    insta::assert_snapshot!(env.wrun(&["logs", "fit/1"]), @r"
+    --- stderr
+    nothing was printed
+    ");
+    insta::assert_snapshot!(env.wrun(&["tag", "wordcount/1", "--remove", "nightly", "--remove", "weekly"]), @r"
+    --- stderr
+    run wordcount/1 had no tag `weekly`
+    run wordcount/1 has no tags
+    ");
+    insta::assert_snapshot!(env.wrun(&["tag", "wordcount/1", "--quiet"]), @"");
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command_and_lists_the_exit_codes() {
+    let env = Env::empty();
+    let page = env.wrun(&["man"]);
+    assert!(
+        page.out
+            .contains(".SH \"EXIT STATUS\"\n.TP\n0\nall went well\n"),
+        "{page}"
+    );
+    assert!(page.out.contains("wrun\\-get(1)"), "{page}");
+    assert!(
+        env.wrun(&["man", "get"])
+            .out
+            .contains("wrun\\-get \\- Get an artifact")
+    );
+    let wrong = env.wrun(&["man", "gte"]).err;
+    assert!(
+        wrong.starts_with("error: there is no command `gte`\n"),
+        "{wrong}"
+    );
+    assert!(wrong.ends_with("hint: did you mean `get`?\n"), "{wrong}");
+    let wrote = env.wrun(&["man", "--dir", "pages"]).err;
+    assert!(wrote.ends_with("pages to `pages`\n"), "{wrote}");
+    assert!(env.path().join("pages/wrun-run.1").is_file());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_report_opens_in_the_viewer_of_the_machine() {
+    use std::os::unix::fs::PermissionsExt;
+    let env = Env::with_runs();
+    let open = ["get", "wordcount/1/total/page", "--open"];
+    insta::assert_snapshot!(env.wrun(&open), @r"
+    [dir]/.wrun/reports/wordcount-1-total-page.html
+    --- stderr
+    error: could not start `xdg-open`
+      caused by: No such file or directory (os error 2)
+      hint: open `[dir]/.wrun/reports/wordcount-1-total-page.html` yourself
+    --- exit code 6
+    ");
+
+    let opener = env.path().join("xdg-open");
+    let opened = env.path().join("opened");
+    let script = format!(
+        "#!/bin/sh\necho \"$1\" > {0}.new && mv {0}.new {0}\n",
+        opened.display()
+    );
+    std::fs::write(&opener, script).unwrap();
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path =
+        std::env::join_paths([env.path(), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+    let output = env.command(&open).env("PATH", path).output().unwrap();
+    assert!(output.status.success());
+    let started = Instant::now();
+    while !opened.exists() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "nothing was opened"
+        );
+        std::thread::yield_now();
+    }
+    assert_eq!(std::fs::read(&opened).unwrap(), output.stdout);
 }

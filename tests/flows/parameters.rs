@@ -87,7 +87,7 @@ fn the_edges_of_types_are_values_too() {
     let said = world.run("foreach", &["--width", "4294967296"]);
     insta::assert_snapshot!(world.text(&said), @r"
     error: parameter `width` cannot be `4294967296`: expected a whole number from 0 to 4294967295
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     exit code 2
     ");
 }
@@ -153,7 +153,7 @@ fn all_wrong_parameters_are_named_at_once() {
       hint: did you mean `--limit`?
       hint: a text that begins with `-` is given as `--name=-text`
       hint: text in JSON has quotes, which the shell needs quoted: `'"text"'`; `@FILE` reads a file
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     exit code 2
     "#);
     assert!(!world.store().exists(), "nothing was begun");
@@ -165,7 +165,7 @@ fn what_is_required_is_asked_for_and_help_lists_what_there_is() {
     let said = world.run("lies", &[]);
     insta::assert_snapshot!(world.text(&said), @r"
     error: 1 required parameter is missing: `--how`
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     exit code 2
     ");
     let help = world.run("typed", &["--help"]).good().stdout;

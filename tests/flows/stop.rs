@@ -170,3 +170,47 @@ fn a_killed_cell_is_replaced_at_no_cost_to_the_step() {
         assert_eq!(digest(1), digest(2), "{artifact}");
     }
 }
+
+/// The processes whose parent is `parent`, each with the session that it is in.
+#[cfg(target_os = "linux")]
+fn children(parent: u32) -> Vec<(u32, u32)> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let stat = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("stat")).ok();
+    let of_parent = |text: String| {
+        // After the name, which may hold anything: state, parent, group, session.
+        let rest = text.rsplit_once(')')?.1.to_owned();
+        let numbers: Vec<u32> = rest
+            .split_whitespace()
+            .skip(1)
+            .take(3)
+            .flat_map(str::parse)
+            .collect();
+        (numbers[0] == parent).then_some((numbers[1], numbers[2]))
+    };
+    entries.filter_map(stat).filter_map(of_parent).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_typed_in_a_terminal_reaches_the_run_and_no_cell() {
+    let world = World::new();
+    let mut running = Running::start(&world, "bench_fan", &["--n", "200000"]);
+    running.until("finished", "start");
+    let own = rustix::process::getsid(None)
+        .unwrap()
+        .as_raw_nonzero()
+        .get() as u32;
+    let is_apart = |cells: &[(u32, u32)]| {
+        !cells.is_empty() && cells.iter().all(|&(_, session)| session != own)
+    };
+    // A cell that has just been forked has done nothing yet.
+    let started = Instant::now();
+    let mut cells = children(running.id().as_raw_nonzero().get() as u32);
+    while !is_apart(&cells) && started.elapsed() < Duration::from_secs(60) {
+        std::thread::yield_now();
+        cells = children(running.id().as_raw_nonzero().get() as u32);
+    }
+    running.signal(Signal::INT);
+    running.end();
+    assert!(is_apart(&cells), "{own}: {cells:?}");
+}

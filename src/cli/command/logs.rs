@@ -75,6 +75,7 @@ pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
     let run = select::run(&store, &args.target.run())?;
     let mut segment = 0;
     let mut first = true;
+    let mut silent = true;
     loop {
         let (events, next) = store.events_from(&run, segment)?;
         segment = next;
@@ -84,13 +85,16 @@ pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
         first = false;
         for event in &events {
             if let Some(piece) = piece(&store, event)? {
-                show(cx, args, &piece)?;
+                silent &= !show(cx, args, &piece)?;
             }
         }
         let over = events
             .iter()
             .any(|event| matches!(event, Event::RunEnded { .. }));
         if over || !args.follow {
+            if silent {
+                cx.out.say("nothing was printed");
+            }
             return Ok(exit::OK);
         }
         wait();
@@ -157,22 +161,25 @@ fn chunks(store: &Store, record: &Record) -> Result<Vec<LogChunk>, CliError> {
     }
 }
 
-fn show(cx: &Context, args: &LogsArgs, piece: &Piece<'_>) -> Result<(), CliError> {
+/// Shows what is wanted of a piece, and says whether there was any.
+fn show(cx: &Context, args: &LogsArgs, piece: &Piece<'_>) -> Result<bool, CliError> {
     if !args.wants_task(piece.task, piece.attempt) {
-        return Ok(());
+        return Ok(false);
     }
     let wanted = |chunk: &&LogChunk| args.wants(chunk.stream);
     let chunks: Vec<_> = piece.chunks.iter().filter(wanted).cloned().collect();
     if cx.out.json {
-        return chunks
+        chunks
             .iter()
-            .try_for_each(|chunk| cx.out.json(&to_json(piece, chunk)));
+            .try_for_each(|chunk| cx.out.json(&to_json(piece, chunk)))?;
+        return Ok(!chunks.is_empty());
     }
     let lines: String = loglines::of(&chunks)
         .iter()
         .map(|line| text(cx, args, piece, line))
         .collect();
-    cx.out.text(&lines)
+    cx.out.text(&lines)?;
+    Ok(!lines.is_empty())
 }
 
 fn text(cx: &Context, args: &LogsArgs, piece: &Piece<'_>, line: &Line) -> String {

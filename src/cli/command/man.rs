@@ -5,26 +5,58 @@ use std::path::{Path, PathBuf};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit;
+use crate::cli::suggest;
 
-/// Print the manual, or write its pages to a directory
+/// Print a page of the manual, or write all pages to a directory
+///
+/// `wrun man | man -l -` shows the page of wrun, `wrun man get | man -l -` that of `wrun get`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
+    /// The command; wrun itself when left out
+    #[arg(conflicts_with = "dir")]
+    command: Option<String>,
     /// Write one page per command to this directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     dir: Option<PathBuf>,
 }
 
 /// Prints or writes the manual.
 pub(crate) fn run(cx: &Context, args: &ManArgs) -> Result<u8, CliError> {
-    match &args.dir {
-        None => cx.out.bytes(&page(crate::cli::tree()))?,
-        Some(dir) => {
-            let count = write_pages(dir)?;
-            cx.out
-                .say(&format!("wrote {count} pages to `{}`", dir.display()));
-        }
+    if let Some(dir) = &args.dir {
+        let count = write_pages(dir)?;
+        cx.out
+            .say(&format!("wrote {count} pages to `{}`", dir.display()));
+        return Ok(exit::OK);
     }
+    let name = match &args.command {
+        Some(command) => format!("wrun-{command}"),
+        None => "wrun".to_owned(),
+    };
+    let pages = pages();
+    let (_, page) = pages.iter().find(|(it, _)| *it == name).ok_or_else(|| {
+        let names = pages.iter().filter_map(|(it, _)| it.strip_prefix("wrun-"));
+        let wanted = args.command.as_deref().unwrap_or_default();
+        CliError::usage(format!("there is no command `{wanted}`"))
+            .cause(format!("there are {}", suggest::list(names.clone())))
+            .hint_if(suggest::did_you_mean(wanted, names))
+    })?;
+    cx.out.bytes(page)?;
     Ok(exit::OK)
+}
+
+/// All pages: that of wrun first, then those of its commands.
+fn pages() -> Vec<(String, Vec<u8>)> {
+    let mut root = crate::cli::tree().disable_help_subcommand(true);
+    root.build();
+    let mut first = page(root.clone());
+    first.extend_from_slice(exit_status().as_bytes());
+    let mut pages = vec![("wrun".to_owned(), first)];
+    for command in root.get_subcommands().filter(|it| !it.is_hide_set()) {
+        let name = format!("wrun-{}", command.get_name());
+        let page = page(command.clone().display_name(&name));
+        pages.push((name, page));
+    }
+    pages
 }
 
 fn page(command: clap::Command) -> Vec<u8> {
@@ -33,6 +65,14 @@ fn page(command: clap::Command) -> Vec<u8> {
     man.render(&mut page)
         .expect("memory takes what is written to it");
     page
+}
+
+/// The section of a page that lists the exit codes.
+fn exit_status() -> String {
+    let codes = exit::ALL
+        .iter()
+        .map(|(code, _, meaning)| format!(".TP\n{code}\n{meaning}\n"));
+    format!(".SH \"EXIT STATUS\"\n{}", codes.collect::<String>())
 }
 
 fn write_pages(dir: &Path) -> Result<usize, CliError> {
@@ -44,21 +84,9 @@ fn write_pages(dir: &Path) -> Result<usize, CliError> {
         .caused_by(error)
     };
     std::fs::create_dir_all(dir).map_err(|error| unwritable(dir, &error))?;
-    let mut root = crate::cli::tree().disable_help_subcommand(true);
-    root.build();
-    let mut pages = vec![("wrun.1".to_owned(), page(root.clone()))];
-    for command in root
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set())
-    {
-        let name = format!("wrun-{}", command.get_name());
-        pages.push((
-            format!("{name}.1"),
-            page(command.clone().display_name(&name)),
-        ));
-    }
+    let pages = pages();
     for (name, bytes) in &pages {
-        let path = dir.join(name);
+        let path = dir.join(format!("{name}.1"));
         std::fs::write(&path, bytes).map_err(|error| unwritable(&path, &error))?;
     }
     Ok(pages.len())

@@ -39,6 +39,7 @@ enum CodeChoice {
 /// before, is executed with today's code. Parameters are those of the run; one that is given anew,
 /// as `--name value`, makes those tasks run again that depend on it.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "wrun resume [OPTIONS] [RUN] [--PARAMETER VALUE]...")]
 pub(crate) struct ResumeArgs {
     /// Which run
     #[arg(value_name = "RUN", default_value = "latest", add = complete::runs())]
@@ -65,7 +66,7 @@ pub(crate) struct ResumeArgs {
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<Tag>,
     /// Parameters to change, as `--name value`
-    #[arg(last = true, value_name = "PARAMETERS")]
+    #[arg(last = true, value_name = "PARAMETERS", hide = true)]
     parameters: Vec<OsString>,
 }
 

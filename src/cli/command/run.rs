@@ -19,9 +19,13 @@ use crate::runtime::start::{self, Given, Settings};
 ///
 /// Builds the flow when its sources changed, runs every step, and keeps code, parameters and
 /// artifacts in the datastore. Parameters of the flow are given as `--name value`, after PATH;
-/// `wrun run PATH --help` lists them.
+/// `wrun run PATH --help` lists them. A parameter that is named like an option of `wrun run` is given
+/// after `--`.
 #[derive(Debug, clap::Args)]
-#[command(disable_help_flag = true)]
+#[command(
+    disable_help_flag = true,
+    override_usage = "wrun run [OPTIONS] [PATH] [--PARAMETER VALUE]..."
+)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     flow: FlowAt,
@@ -41,7 +45,7 @@ pub(crate) struct RunArgs {
     #[arg(long, short)]
     help: bool,
     /// The flow's parameters, as `--name value`
-    #[arg(last = true, value_name = "PARAMETERS")]
+    #[arg(last = true, value_name = "PARAMETERS", hide = true)]
     parameters: Vec<OsString>,
 }
 
@@ -66,17 +70,24 @@ fn help(cx: &Context, args: &RunArgs) -> Result<u8, CliError> {
         .expect("the tree has this command")
         .clone();
     let graph = args.flow.load(cx).and_then(|loaded| Ok(loaded.graph?));
-    let text = match graph {
-        Ok(graph) => params::help(&graph, own, cx.out.is_terminal),
-        Err(error) => {
-            let own = own.clone().render_long_help();
-            format!(
-                "{own}\nThe parameters of the flow are not listed: {}\n",
-                error.message()
-            )
+    let error = match graph {
+        Ok(graph) => {
+            cx.out
+                .text(&params::help(&graph, own, cx.out.style.is_colored()))?;
+            return Ok(exit::OK);
         }
+        Err(error) => error,
     };
-    cx.out.text(&text)?;
+    let own = own.clone().render_long_help();
+    let own = match cx.out.style.is_colored() {
+        true => own.ansi().to_string(),
+        false => own.to_string(),
+    };
+    cx.out.text(&own)?;
+    let reason = error.render(&cx.out.talk_style);
+    cx.out.say(&format!(
+        "\nThe parameters of the flow are not listed:\n{reason}"
+    ));
     Ok(exit::OK)
 }
 

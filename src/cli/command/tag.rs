@@ -14,6 +14,8 @@ use crate::model::pathspec::PathSpec;
 use crate::report::json;
 
 /// List, add or remove the tags of a run
+///
+/// `--add` and `--remove` can be given many times. The tags that the run has then are listed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TagArgs {
     /// The run: `flow/number`, `flow` or `latest`
@@ -36,14 +38,20 @@ pub(crate) fn run(cx: &Context, args: &TagArgs) -> Result<u8, CliError> {
             "tag `{both}` cannot be added and removed at once"
         )));
     }
+    let before = store.tags(&run)?;
+    for unknown in args.remove.iter().filter(|it| !before.contains(*it)) {
+        cx.out.say(&format!("run {run} had no tag `{unknown}`"));
+    }
     let tags: BTreeSet<Tag> = if args.add.is_empty() && args.remove.is_empty() {
-        store.tags(&run)?
+        before
     } else {
         store.change_tags(&run, &args.add, &args.remove)?
     };
     if cx.out.json {
         cx.out
             .json(&json::object([("run", json!(run)), ("tags", json!(tags))]).into())?;
+    } else if tags.is_empty() {
+        cx.out.say(&format!("run {run} has no tags"));
     } else {
         let lines: String = tags.iter().map(|tag| format!("{tag}\n")).collect();
         cx.out.text(&lines)?;

@@ -23,11 +23,9 @@ pub fn command(graph: &FlowGraph) -> Command {
         .args(graph.parameters().iter().map(arg))
 }
 
-/// What `wrun run --help` shows for `graph`: the flags of `own`, which is `wrun run`, and the
-/// parameters of the flow.
-pub fn help(graph: &FlowGraph, mut own: Command, color: bool) -> String {
-    let mut flow = command(graph);
-    let (own, flow) = (own.render_long_help(), flow.render_help());
+/// What `wrun run --help` shows for `graph`: what the flow does and its parameters, then the flags
+/// of `own`, which is `wrun run`.
+pub fn help(graph: &FlowGraph, own: Command, color: bool) -> String {
     let show = |text: clap::builder::StyledStr| {
         if color {
             text.ansi().to_string()
@@ -35,15 +33,23 @@ pub fn help(graph: &FlowGraph, mut own: Command, color: bool) -> String {
             text.to_string()
         }
     };
-    let mut text = show(own).trim_end().to_owned();
-    text.push_str("\n\n");
-    if graph.parameters().is_empty() {
-        text.push_str(&format!("Flow {} has no parameters.\n", graph.name()));
+    let mut usage = own.clone().help_template("{usage-heading} {usage}");
+    let mut flags = own.help_template("{all-args}");
+    let docs = clean::block(graph.docs()).trim().to_owned();
+    let parameters = if graph.parameters().is_empty() {
+        format!("Flow {} has no parameters.", graph.name())
     } else {
-        text.push_str(show(flow).trim_end());
-        text.push('\n');
-    }
-    text
+        show(command(graph).render_help())
+    };
+    let parts = [
+        docs,
+        show(usage.render_help()),
+        parameters,
+        show(flags.render_help()),
+    ];
+    let parts = parts.iter().map(|part| part.trim_end());
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n") + "\n"
 }
 
 fn arg(param: &Param) -> Arg {
@@ -105,6 +111,7 @@ fn about(param: &Param) -> String {
         note(format!("{files}may be given many times"));
     }
     match &param.default {
+        Some(default) if value::is_null(default) => note("optional".into()),
         Some(default) => note(format!("default: {}", value::default_text(default))),
         None if param.many && param.kind != ParamKind::Blob => {}
         None => note("required".into()),

@@ -329,5 +329,5 @@ fn refuse(graph: &FlowGraph, mut wrong: Vec<Wrong>) -> CliError {
         }
         error = error.hint_if(it.hint);
     }
-    error.hint("`wrun run --help` lists the parameters of the flow")
+    error.hint("the same with `--help` lists the parameters of the flow")
 }

@@ -243,11 +243,11 @@ fn files_must_be_there_have_names_of_their_own_and_be_given() {
       caused by: parameter `it` has two files `notes.txt`: `corpus/notes.txt` and `notes.txt`
       caused by: parameter `it` cannot be `none`: expected the path of a directory or a file (entity not found)
       hint: give one directory that has both below it
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     ");
     insta::assert_snapshot!(refused(&archive(), &[]), @r"
     error: 1 required parameter is missing: `--it`
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     ");
 }
 
@@ -296,16 +296,16 @@ fn everything_that_is_wrong_is_said_at_once() {
       caused by: 2 required parameters are missing: `--parts`, `--corpus`
       hint: a text that begins with `-` is given as `--name=-text`
       hint: did you mean `--parts`?
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     ");
     insta::assert_snapshot!(refused(&graph, &["--parts", "1", "--corpus", "notes.txt", "--color", "gren"]), @r"
     error: parameter `color` cannot be `gren`: expected one of `red`, `green`
       hint: did you mean `green`?
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     ");
     insta::assert_snapshot!(refused(&graph, &["--parts", "--corpus", "notes.txt"]), @r"
     error: parameter `parts` has no value
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     ");
 }
 
@@ -314,7 +314,7 @@ fn json_that_is_not_says_where() {
     insta::assert_snapshot!(refused(&one(ParamKind::Json, 0), &["--it", "text"]), @r#"
     error: parameter `it` cannot be `text`: expected JSON (expected ident at line 1 column 2)
       hint: text in JSON has quotes, which the shell needs quoted: `'"text"'`; `@FILE` reads a file
-      hint: `wrun run --help` lists the parameters of the flow
+      hint: the same with `--help` lists the parameters of the flow
     "#);
 }
 
@@ -352,24 +352,20 @@ fn help_lists_the_parameters_of_the_flow() {
         .about("Run a flow")
         .arg(clap::Arg::new("path").help("The flow"));
     insta::assert_snapshot!(help(&graph, own, false), @r"
-    Run a flow
-
     Usage: run [path]
-
-    Arguments:
-      [path]
-              The flow
-
-    Options:
-      -h, --help
-              Print help
 
     Parameters of flow made:
           --color <TEXT>     What color is for. More of it. [one of: red, green] [default: red]
           --parts <NATURAL>  What parts is for. More of it. [default: 8]
           --corpus <FILE>    What corpus is for. More of it. [required]
           --seeds <INTEGER>  What seeds is for. More of it. [may be given many times]
-          --dry [<BOOL>]     What dry is for. More of it. [default: null]
+          --dry [<BOOL>]     What dry is for. More of it. [optional]
+
+    Arguments:
+      [path]  The flow
+
+    Options:
+      -h, --help  Print help
     ");
 }
 
