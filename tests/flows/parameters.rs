@@ -171,20 +171,40 @@ fn what_is_required_is_asked_for_and_help_lists_what_there_is() {
     let help = world.run("typed", &["--help"]).good().stdout;
     let (_, parameters) = help.split_once("Parameters of flow typed:\n").unwrap();
     insta::assert_snapshot!(parameters, @r#"
-    --yes [<BOOL>]         A truth value [default: false]
-    --tiny <NATURAL>       [default: 1]
-    --deep <INTEGER>       [default: -1]
-    --wide <NATURAL>       [default: 2]
-    --wide_deep <INTEGER>  [default: -2]
-    --half <NUMBER>        [default: 0.5]
-    --quarter <NUMBER>     [default: 0.25]
-    --text <TEXT>          [default: plain]
-    --colour <TEXT>        A colour [one of: red, green] [default: red]
-    --numbers <INTEGER>    [may be given many times] [default: [1,2]]
-    --words <TEXT>         [may be given many times] [default: ["a"]]
-    --any <JSON>           [default: null]
-    --limit <NATURAL>      [default: null]
-    --file <FILE>          Any file [default: null]
-    --page <TEXT-FILE>     A file of text [default: null]
+          --yes [<BOOL>]         A truth value [default: false]
+          --tiny <NATURAL>       [default: 1]
+          --deep <INTEGER>       [default: -1]
+          --wide <NATURAL>       [default: 2]
+          --wide_deep <INTEGER>  [default: -2]
+          --half <NUMBER>        [default: 0.5]
+          --quarter <NUMBER>     [default: 0.25]
+          --text <TEXT>          [default: plain]
+          --colour <TEXT>        A colour [one of: red, green] [default: red]
+          --numbers <INTEGER>    [may be given many times] [default: [1,2]]
+          --words <TEXT>         [may be given many times] [default: ["a"]]
+          --any <JSON>           [optional]
+          --limit <NATURAL>      [optional]
+          --file <FILE>          Any file [optional]
+          --page <TEXT-FILE>     A file of text [optional]
+
+    Arguments:
+      [PATH]  The flow's directory, or its `Cargo.toml`
+
+    Options:
+          --module <FILE.wasm>  Use this module instead of building one
+      -j, --max-workers <N>     How many tasks run side by side; as many as there are cores when left
+                                out
+          --seed <SEED>         Where all chance comes from: a number, or `random` for another one each
+                                time
+          --tag <TAG>           Tag the run; can be given many times
+          --cache               Take results of earlier runs where nothing that they depend on has
+                                changed
+      -h, --help                Print help, with the parameters of the flow
+
+    Global options:
+          --datastore <URL>  Use this datastore: a directory or a URL [env: WRUN_DATASTORE]
+          --json             Write data as JSON, and errors too
+      -q, --quiet            Say only what went wrong
+          --color <WHEN>     When to use colours [default: auto]
     "#);
 }
