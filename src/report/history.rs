@@ -93,10 +93,12 @@ pub struct StepSums {
     pub caught: u64,
     /// Attempts beyond the first of each task.
     pub retried: u64,
-    /// When the first started.
+    /// When the first started; of those that were taken over, when they did in their run.
     pub started_at: Timestamp,
-    /// When the last ended.
+    /// When the last ended, likewise.
     pub ended_at: Timestamp,
+    /// From the first start to the last end of those that were executed here, in microseconds.
+    pub took_us: u64,
     /// How long all attempts took together, in microseconds.
     pub wall_us: u64,
     /// Processor time of all attempts together, in microseconds.
@@ -247,6 +249,7 @@ fn sums<'a>(tasks: impl Iterator<Item = &'a TaskFacts>) -> StepSums {
         started_at: Timestamp(u64::MAX),
         ..StepSums::default()
     };
+    let mut here: Option<(Timestamp, Timestamp)> = None;
     for task in tasks {
         sums.tasks += 1;
         match task.state {
@@ -256,11 +259,16 @@ fn sums<'a>(tasks: impl Iterator<Item = &'a TaskFacts>) -> StepSums {
         }
         sums.reused += u64::from(task.reused.is_some());
         sums.retried += u64::from(task.attempts.saturating_sub(1));
+        if task.reused.is_none() {
+            let (from, until) = here.unwrap_or((task.started_at, task.ended_at));
+            here = Some((from.min(task.started_at), until.max(task.ended_at)));
+        }
         sums.started_at = sums.started_at.min(task.started_at);
         sums.ended_at = sums.ended_at.max(task.ended_at);
         sums.wall_us = sums.wall_us.saturating_add(task.wall_us);
         sums.cpu_us = sums.cpu_us.saturating_add(task.cpu_us);
         sums.peak_memory = sums.peak_memory.max(task.peak_memory);
     }
+    sums.took_us = here.map_or(0, |(from, until)| until.micros_since(from));
     sums
 }

@@ -89,7 +89,7 @@ async fn execute(
     let reply = cell
         .run(request, &mut host)
         .await
-        .map_err(|e| lost("a cell was lost", &e))?;
+        .map_err(|e| lost("the task could not be executed", &e))?;
     Ok(settle(site, node, &mut host, reply).await)
 }
 

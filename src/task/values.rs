@@ -18,7 +18,7 @@ use crate::model::digest::Digest;
 use crate::model::event::Event;
 
 /// How many bytes of durable values are kept at hand.
-const AT_HAND: usize = 48 * 1024 * 1024;
+const AT_HAND: usize = 32 * 1024 * 1024;
 /// What keeping a value costs beside its bytes: its digest twice, a pointer, a table slot.
 const OVERHEAD: usize = 128;
 

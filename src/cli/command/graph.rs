@@ -155,7 +155,7 @@ fn became(sums: &StepSums) -> String {
     if parts.is_empty() {
         return "did not run".to_owned();
     }
-    parts.push(human::duration(sums.ended_at.micros_since(sums.started_at)));
+    parts.push(human::duration(sums.took_us));
     parts.join(", ")
 }
 
@@ -174,6 +174,7 @@ mod tests {
             retried,
             started_at: Timestamp(1_000_000),
             ended_at: Timestamp(1_012_000),
+            took_us: 12_000,
             ..StepSums::default()
         };
         assert_eq!(became(&StepSums::default()), "did not run");

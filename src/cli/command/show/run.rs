@@ -133,7 +133,7 @@ fn steps(seen: &Seen<'_>, style: &Style) -> String {
         row.extend([
             Cell::painted(&failed, painted),
             sums.retried.to_string().into(),
-            human::duration(sums.ended_at.micros_since(sums.started_at)).into(),
+            human::duration(sums.took_us).into(),
             human::duration(sums.cpu_us).into(),
             human::bytes(sums.peak_memory).into(),
         ]);
@@ -200,6 +200,7 @@ fn step_json(name: &StepName, sums: &StepSums) -> Json {
         "retried": sums.retried,
         "started_at": sums.started_at,
         "ended_at": sums.ended_at,
+        "took_us": sums.took_us,
         "wall_us": sums.wall_us,
         "cpu_us": sums.cpu_us,
         "peak_memory": sums.peak_memory,
