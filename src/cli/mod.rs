@@ -9,6 +9,7 @@ mod args;
 mod command;
 mod complete;
 mod context;
+mod counting;
 mod drive;
 pub mod error;
 pub mod exit;

@@ -1,12 +1,12 @@
 //! `wrun replay`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
 use crate::cli::complete;
 use crate::cli::context::Context;
+use crate::cli::counting::Counting;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::flow;
@@ -59,19 +59,18 @@ pub(crate) fn run(cx: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
         }
     };
     let modules = flow::modules(&settings)?;
-    let done = Arc::new(AtomicU64::new(0));
-    let counted = done.clone();
+    let counting = Counting::new(cx, "replayed", "attempt");
     let machine = Machine {
         modules: &modules,
         launcher: flow::launcher()?,
         clock: Arc::new(SystemClock),
         workers: settings.max_workers,
-        compared: Arc::new(move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-        }),
+        compared: counting.counter(),
     };
     let (datastore, runtime) = store.parts();
-    let report = runtime.block_on(replay::replay(datastore, &run, &scope, &machine))?;
+    let report = runtime.block_on(replay::replay(datastore, &run, &scope, &machine));
+    drop(counting);
+    let report = report?;
     if cx.out.json {
         cx.out.json(&to_json(&id, &report))?;
     } else {
