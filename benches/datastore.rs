@@ -183,6 +183,7 @@ fn small(c: &mut Criterion) {
         steps: Default::default(),
         engine: Digest::of(b"engine"),
         origin: None,
+        anew: Default::default(),
         user: "ada".to_owned(),
         tags: vec![],
         wrun: "0.1.0".to_owned(),

@@ -57,6 +57,7 @@ fn header(run: RunId) -> RunHeader {
         steps: Default::default(),
         engine: Digest::of(b"engine"),
         origin: None,
+        anew: Default::default(),
         user: "ada".to_owned(),
         tags: vec!["first".parse().unwrap()],
         wrun: "0.1.0".to_owned(),

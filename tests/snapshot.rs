@@ -422,6 +422,7 @@ fn header(run: wrun::model::id::RunId, snapshot: &Snapshot) -> wrun::model::head
         steps: Default::default(),
         engine: snapshot.module,
         origin: None,
+        anew: Default::default(),
         user: "somebody".into(),
         tags: Vec::new(),
         wrun: "0.1.0".into(),

@@ -203,12 +203,17 @@ impl Journal {
     /// A writer that goes on after the last segment.
     pub(super) async fn writer(self) -> Result<JournalWriter, JournalError> {
         let next = self.next().await?;
-        Ok(JournalWriter {
+        Ok(self.writer_at(next))
+    }
+
+    /// A writer whose first segment has this number.
+    pub(super) fn writer_at(self, next: u64) -> JournalWriter {
+        JournalWriter {
             journal: self,
             next,
             nonce: Nonce::new(),
             given_up: false,
-        })
+        }
     }
 }
 

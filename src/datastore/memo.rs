@@ -38,6 +38,19 @@ pub struct Memo {
 }
 
 impl Run {
+    /// Which results are known of the run; none when it has not ended.
+    ///
+    /// # Errors
+    /// [`RunError::Damaged`] when what is there is not what was written.
+    pub async fn memo(&self) -> Result<Option<Memo>, RunError> {
+        let header = self.header();
+        let key = keys::memo(&header.module, header.created_at, self.id());
+        match self.store().get(&key, MAX_SEALED).await? {
+            Some(object) => decode(self.id(), &key, KIND, &object.bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Stores which results the run has, whatever was stored before.
     pub async fn put_memo(&self, entries: Vec<Entry>) -> Result<(), RunError> {
         let header = self.header();

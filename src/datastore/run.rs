@@ -271,6 +271,14 @@ impl Run {
         self.journal().writer().await
     }
 
+    /// Opens its journal for appending at `segment`, which is the next that whoever asks knows of.
+    ///
+    /// When another driver has written that number meanwhile, the first append is refused: whoever
+    /// goes on from what it has read must not go on from something else.
+    pub fn writer_at(&self, segment: u64) -> JournalWriter {
+        self.journal().writer_at(segment)
+    }
+
     /// What became of it; none while it is going on, or when its driver was killed.
     pub async fn summary(&self) -> Result<Option<RunSummary>, RunError> {
         read(&*self.store, self.id(), &keys::summary(self.id()), SUMMARY).await

@@ -132,6 +132,23 @@ pub enum Event {
 }
 
 impl Event {
+    /// The task that it is about, if it is about one.
+    pub fn task(&self) -> Option<&TaskId> {
+        match self {
+            Event::Started { task, .. }
+            | Event::Progress { task, .. }
+            | Event::Log { task, .. }
+            | Event::Finished { task, .. }
+            | Event::Reused { task, .. }
+            | Event::Retrying { task, .. }
+            | Event::Caught { task, .. }
+            | Event::Rejected { task, .. } => Some(task),
+            Event::RunStarted { .. } | Event::CancelRequested { .. } | Event::RunEnded { .. } => {
+                None
+            }
+        }
+    }
+
     /// Whether the journal keeps it.
     pub fn is_stored(&self) -> bool {
         match self {

@@ -72,6 +72,25 @@ impl StepSettings {
     }
 }
 
+/// What a run that continues another does not take over from it, beside what did not succeed.
+///
+/// Kept so that whoever attaches to the run goes on as its first driver would have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anew {
+    /// This step and those behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<StepName>,
+    /// What other code than that of the run made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub other_code: bool,
+}
+
+impl Anew {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What is fixed when a run starts. Written once, never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunHeader {
@@ -103,6 +122,9 @@ pub struct RunHeader {
     /// The run that this one continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<RunId>,
+    /// What it was not to take over from there.
+    #[serde(default, skip_serializing_if = "Anew::is_nothing")]
+    pub anew: Anew,
     /// Who started it: the name of the user at the machine.
     pub user: String,
     /// Tags given when it started. Later ones are kept beside the header.

@@ -79,6 +79,7 @@ fn header() -> RunHeader {
         steps: Default::default(),
         engine: Digest::of(b"engine"),
         origin: None,
+        anew: Default::default(),
         user: "ada".into(),
         tags: Vec::new(),
         wrun: "0.1.0".into(),

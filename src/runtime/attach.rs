@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::driver;
 use super::memo::Notes;
 use super::past::{self, PastError, Program};
+use super::resume::Taking;
 use super::start::{self, Machine, Started};
 use crate::datastore::Datastore;
 use crate::datastore::lease::Lease;
-use crate::datastore::object::StoreError;
+use crate::datastore::object::{StoreError, Version};
 use crate::datastore::run::{Run, RunError};
 use crate::model::event::{Event, RunStatus};
 use crate::model::id::RunId;
@@ -47,17 +48,17 @@ impl From<RunError> for AttachError {
     }
 }
 
-/// Refuses a run that somebody drives.
+/// Refuses a run that somebody drives. Gives the lease that its last driver left, if one did.
 ///
 /// # Errors
 /// [`AttachError::Driven`] says by whom.
-pub async fn check_free(run: &Run, machine: &Machine) -> Result<(), AttachError> {
+pub async fn check_free(run: &Run, machine: &Machine) -> Result<Option<Version>, AttachError> {
     match run.lease().await? {
         Some((lease, _)) if driver::is_alive(&lease, machine.clock.now()) => {
             let (run, lease) = (run.id().clone(), Box::new(lease));
             Err(AttachError::Driven { run, lease })
         }
-        _ => Ok(()),
+        left => Ok(left.map(|(_, version)| version)),
     }
 }
 
@@ -72,32 +73,33 @@ pub async fn attach(
     workers: usize,
     machine: &Machine,
 ) -> Result<Started, AttachError> {
-    check_free(&run, machine).await?;
+    // What is taken over later is this one: whoever came in between has another.
+    let over = check_free(&run, machine).await?;
     let program = Program::of(datastore, modules, run.header()).await?;
     let site = start::site(datastore, &run, program, &machine.launcher);
     let notes = Arc::new(Notes::default());
     let mut past = Vec::new();
     let scheduler = past::scheduler(run.header(), &site.graph);
-    let fold = past::fold(&run, scheduler, async |event, _, segment| {
+    let fold = past::fold(&run, scheduler, async |event, answer, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
         notes.stored(&site, std::slice::from_ref(event), segment);
         past.push(event.clone());
+        past.extend(answer.retrying);
     });
-    let fold = fold.await?;
+    let (fold, segments) = fold.await?;
     if let Some(Event::RunEnded { status, .. }) = past.last() {
         let (run, status) = (run.id().clone(), *status);
         return Err(AttachError::Ended { run, status });
     }
-    let before = run.lease().await?;
+    let origin = origin(datastore, &run).await?;
     let mine = driver::lease(machine.clock.now());
-    let over = before.map(|(_, version)| version);
     let Some(held) = run.take_lease(mine.clone(), over).await? else {
         let lease = run.lease().await?.map_or(mine, |(lease, _)| lease);
         let (run, lease) = (run.id().clone(), Box::new(lease));
         return Err(AttachError::Driven { run, lease });
     };
-    Ok(Started {
+    let mut started = Started {
         run,
         past,
         site: site.into(),
@@ -106,5 +108,19 @@ pub async fn attach(
         known: Box::new(super::drive::Nothing),
         notes,
         held: Some(held),
-    })
+        segments,
+    };
+    if let Some(taking) = origin {
+        taking.hand_to(&mut started);
+    }
+    Ok(started)
+}
+
+/// What the run takes over from the one that it continues.
+async fn origin(datastore: &Datastore, run: &Run) -> Result<Option<Taking>, AttachError> {
+    let Some(origin) = &run.header().origin else {
+        return Ok(None);
+    };
+    let origin = datastore.run(origin).await?;
+    Ok(Some(Taking::of(datastore, &origin).await?))
 }

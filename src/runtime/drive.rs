@@ -419,7 +419,7 @@ fn failure_of(event: &Event) -> Option<Failure> {
 }
 
 /// The artifact that holds a caught failure: its CBOR.
-fn caught(name: ArtifactName, failure: &Failure) -> Artifact {
+pub(super) fn caught(name: ArtifactName, failure: &Failure) -> Artifact {
     let mut bytes = Vec::new();
     ciborium::into_writer(failure, &mut bytes).expect("a vector takes every byte");
     let normal = crate::datastore::cbor::normalise(&bytes)

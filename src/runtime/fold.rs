@@ -3,8 +3,23 @@
 use std::collections::BTreeMap;
 
 use crate::model::event::Event;
+use crate::model::failure::Failure;
 use crate::model::id::TaskId;
+use crate::model::name::ArtifactName;
 use crate::scheduler::{Assignment, Command, IllegalEvent, Scheduler};
+
+/// What an event of a journal answers, and what follows from it.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// What was to be done, when the event is the end of an attempt.
+    pub assignment: Option<Assignment>,
+    /// The failure that was to be caught and the artifact that was to hold it, when it was caught.
+    pub caught: Option<(ArtifactName, Failure)>,
+    /// The failure that a rejection says, as the fold has found it out; none when there is none.
+    pub rejected: Option<Failure>,
+    /// The retry that follows, which no journal holds.
+    pub retrying: Option<Event>,
+}
 
 /// The state of a run while its journal is read once more.
 ///
@@ -48,13 +63,13 @@ impl Fold {
         }
     }
 
-    /// Folds one event and gives the assignment that it answers, when it is the end of an attempt.
+    /// Folds one event and says what it answers and what follows from it.
     ///
     /// # Errors
     /// [`IllegalEvent`] when the journal contradicts itself.
-    pub fn apply(&mut self, event: &Event) -> Result<Option<Assignment>, IllegalEvent> {
+    pub fn apply(&mut self, event: &Event) -> Result<Answer, IllegalEvent> {
         if !event.is_stored() {
-            return Ok(None);
+            return Ok(Answer::default());
         }
         let commands = self.scheduler.apply(event)?;
         let answered = match event {
@@ -64,15 +79,50 @@ impl Fold {
             _ => None,
         };
         let answered = answered.and_then(|at| self.todo.remove(&at));
+        let mut answer = Answer {
+            rejected: self.rejected(event),
+            retrying: retrying(event, &commands),
+            ..Answer::default()
+        };
         self.note(commands);
-        Ok(match answered {
-            Some(Command::Run(assignment)) => Some(assignment),
-            _ => None,
-        })
+        match answered {
+            Some(Command::Run(assignment)) => answer.assignment = Some(assignment),
+            Some(Command::Catch {
+                artifact, failure, ..
+            }) => answer.caught = Some((artifact, failure)),
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    /// The failure by which the run ends, when `event` rejects the task that it is of.
+    fn rejected(&self, event: &Event) -> Option<Failure> {
+        let Event::Rejected { task, attempt, .. } = event else {
+            return None;
+        };
+        let (of, which, failure) = self.scheduler.ended()?.failure.as_ref()?;
+        (of == task && which == attempt).then(|| failure.clone())
     }
 
     /// The scheduler as it is now, and the commands that nothing has answered.
     pub fn left(self) -> (Scheduler, Vec<Command>) {
         (self.scheduler, self.todo.into_values().collect())
     }
+}
+
+/// The retry that `commands` ask for after `event`.
+fn retrying(event: &Event, commands: &[Command]) -> Option<Event> {
+    let Event::Finished { task, record, .. } = event else {
+        return None;
+    };
+    let failure = record.result.as_ref().err()?;
+    commands.iter().find_map(|command| match command {
+        Command::Run(next) if next.task == *task && next.attempt > 0 => Some(Event::Retrying {
+            task: task.clone(),
+            attempt: next.attempt,
+            after_ms: next.after_ms,
+            failure: failure.clone(),
+        }),
+        _ => None,
+    })
 }

@@ -69,7 +69,7 @@ impl Journal {
         self.end().await.map(|_| ())
     }
 
-    /// Waits until everything that was pushed is durable, and says how many segments were written.
+    /// Waits until everything that was pushed is durable, and says how many segments there are.
     ///
     /// # Errors
     /// Why the journal could not be written.
@@ -97,20 +97,18 @@ struct Desk {
 
 impl Desk {
     async fn write(mut self, mut receiver: mpsc::Receiver<Event>) -> Result<u64, JournalError> {
-        let mut segments = 0;
         let mut batch = Vec::new();
         while receiver.recv_many(&mut batch, MOST_EVENTS).await > 0 {
             if batch.iter().any(Event::is_stored) {
                 let segment = self.writer.append(&batch).await?;
                 self.site.values.stored(&batch, segment);
                 self.notes.stored(&self.site, &batch, segment);
-                segments += 1;
             }
             // Nobody may be listening, and the run goes on all the same.
             let _ = self.listener.send(std::mem::take(&mut batch));
             pause(&mut receiver).await;
         }
-        Ok(segments)
+        Ok(self.writer.next())
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod archive;
 pub mod attach;
+mod books;
 pub mod clock;
 pub mod compare;
 pub mod diff;

@@ -16,10 +16,10 @@ use crate::model::id::RunId;
 use crate::model::validate::Problems;
 use crate::sandbox::call::Profile;
 use crate::sandbox::{CompiledModule, ModuleError, Modules};
-use crate::scheduler::{Assignment, IllegalEvent, Scheduler};
+use crate::scheduler::{IllegalEvent, Scheduler};
 use crate::snapshot::manifest::{Manifest, ManifestError};
 
-use super::fold::Fold;
+use super::fold::{Answer, Fold};
 use super::start;
 
 /// Why a run that was cannot be opened.
@@ -198,27 +198,28 @@ pub async fn verify_code(datastore: &Datastore, header: &RunHeader) -> Result<()
     Ok(())
 }
 
-/// Folds the whole journal of `run`; `each` sees every event with the assignment that it answers
-/// and its segment.
+/// Folds the whole journal of `run`; `each` sees every event with what it answers and its segment.
+/// Gives the state at the end, and how many segments there are.
 ///
 /// # Errors
 /// [`PastError`] when the journal cannot be read or contradicts itself.
 pub async fn fold(
     run: &Run,
     scheduler: Scheduler,
-    mut each: impl AsyncFnMut(&Event, Option<Assignment>, u64),
-) -> Result<Fold, PastError> {
+    mut each: impl AsyncFnMut(&Event, Answer, u64),
+) -> Result<(Fold, u64), PastError> {
     let mut fold = Fold::new(scheduler);
-    for segment in 0..run.segments().await? {
+    let segments = run.segments().await?;
+    for segment in 0..segments {
         for event in run.read_segment(segment).await? {
-            let answered = fold.apply(&event).map_err(|source| PastError::Illegal {
+            let answer = fold.apply(&event).map_err(|source| PastError::Illegal {
                 run: run.id().clone(),
                 source,
             })?;
-            each(&event, answered, segment).await;
+            each(&event, answer, segment).await;
         }
     }
-    Ok(fold)
+    Ok((fold, segments))
 }
 
 /// The scheduler of a run before anything has happened in it.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
+use super::books::Books;
 use super::compare::{self, Difference, Side};
 use super::past::{self, PastError, Program};
 use super::start;
@@ -16,7 +17,7 @@ use crate::datastore::run::Run;
 use crate::datastore::{BlobError, Datastore};
 use crate::model::artifact::{Artifact, ValueAt};
 use crate::model::digest::Digest;
-use crate::model::event::Event;
+use crate::model::event::{Event, RunStatus};
 use crate::model::failure::Failure;
 use crate::model::id::{Place, RunId, TaskId};
 use crate::model::name::StepName;
@@ -110,6 +111,9 @@ pub struct Report {
     pub attempts: u64,
     /// Artifacts that were computed again.
     pub artifacts: u64,
+    /// How the run ended, as its journal says; none when that has no end, or only a part of the run
+    /// was replayed.
+    pub ended: Option<RunStatus>,
     /// Attempts that prove nothing, with what ended them: a timeout, a lost cell, a cancel.
     pub left_out: Vec<(TaskId, u32, String)>,
     /// How many attempts were first executed by another engine.
@@ -158,10 +162,16 @@ pub async fn replay(
         failed: None,
     };
     let scheduler = past::scheduler(run.header(), &site.graph);
-    let folded = past::fold(run, scheduler, async |event, assignment, segment| {
+    let mut books = Books::default();
+    let folded = past::fold(run, scheduler, async |event, answer, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
-        if let Some(job) = reader.job(event, assignment).await {
+        if let (Some(found), Some(task)) = (books.enter(event, &answer), event.task())
+            && scope.has(task)
+        {
+            ledger.note(reader.next, task, 0, found, None);
+        }
+        if let Some(job) = reader.job(event, answer.assignment).await {
             // Workers are gone only when one has panicked, which its handle tells.
             let _ = jobs.send(job).await;
         }
@@ -173,9 +183,12 @@ pub async fn replay(
             std::panic::resume_unwind(panic.into_panic());
         }
     }
-    folded?;
+    let (_, segments) = folded?;
     if let Some(error) = reader.failed {
         return Err(error.into());
+    }
+    if scope.is_all() {
+        ledger.books(&books, run, segments).await?;
     }
     ledger.close()
 }
@@ -329,13 +342,18 @@ impl Ledger {
 
     /// Proves that the parameters are as they were given.
     async fn parameters(&self, run: &Run) {
-        let start = TaskId {
-            step: StepName::new("parameters").expect("a word is a name"),
-            place: Place::new(&[]),
-        };
         if let Some(difference) = self.stored(&run.header().parameters).await {
-            self.note(0, &start, 0, difference, None);
+            self.note(0, &whole("parameters"), 0, difference, None);
         }
+    }
+
+    /// Compares what is kept beside the journal with it.
+    async fn books(&self, books: &Books, run: &Run, segments: u64) -> Result<(), PastError> {
+        for difference in books.close(run, segments).await? {
+            self.note(u64::MAX, &whole("run"), 0, difference, None);
+        }
+        self.with(|state| state.report.ended = books.ended());
+        Ok(())
     }
 
     async fn compare(&self, job: Job, slot: &mut Slot, clock: &dyn Clock) {
@@ -444,6 +462,14 @@ impl Ledger {
             report.differences = found.take(KEPT).map(|(_, found)| found).collect();
             Ok(report)
         })
+    }
+}
+
+/// A name for what belongs to the whole run and to no task.
+fn whole(what: &str) -> TaskId {
+    TaskId {
+        step: StepName::new(what).expect("a word is a name"),
+        place: Place::new(&[]),
     }
 }
 

@@ -11,7 +11,10 @@ use super::reuse::{self, Reuse, Rules, Successes, Taken};
 use super::start::{self, Given, Machine, Origin, Settings, StartError, Started};
 use crate::datastore::Datastore;
 use crate::datastore::run::Run;
+use crate::model::digest::Digest;
 use crate::model::graph::FlowGraph;
+use crate::model::header::Anew;
+use crate::model::id::RunId;
 use crate::model::name::{ArtifactName, StepName};
 
 /// A list without elements, in CBOR.
@@ -84,48 +87,74 @@ pub async fn resume(
         return Err(ResumeError::NoStep(from.clone()));
     }
     check_free(origin, machine).await?;
-    let before = past::told(datastore, origin.header()).await?;
-    let successes = successes(origin).await?;
-    let mut modules = BTreeMap::new();
-    for run in successes.runs() {
-        let module = match &run {
-            run if run == origin.id() => origin.header().module,
-            run => {
-                datastore
-                    .run(run)
-                    .await
-                    .map_err(PastError::from)?
-                    .header()
-                    .module
-            }
-        };
-        modules.insert(run, module);
-    }
-    let taken = Taken {
-        gone: successes.of_other_steps(&program.graph),
-        ..Taken::default()
-    };
-    let taken = Arc::new(Mutex::new(taken));
-    let again = rules.from.map(|from| reuse::behind(&program.graph, &from));
+    let taking = Taking::of(datastore, origin).await?;
     let settings = Settings {
         origin: Some(Origin {
             run: origin.id().clone(),
             clock: origin.header().clock,
             known_as: origin.header().known_as,
+            anew: Anew {
+                from: rules.from,
+                other_code: rules.strict,
+            },
         }),
         ..settings
     };
     let mut started = start::create(datastore, program, settings, machine).await?;
-    started.known = Box::new(Reuse {
-        site: started.site.clone(),
-        successes,
-        before,
-        again: again.unwrap_or_default(),
-        strict: rules.strict,
-        modules,
-        taken: taken.clone(),
-    });
+    let taken = taking.hand_to(&mut started);
     Ok((started, taken))
+}
+
+/// What can be taken over from a run.
+pub(super) struct Taking {
+    successes: Successes,
+    /// The flow as it was.
+    before: FlowGraph,
+    /// The module of each run that executed something.
+    modules: BTreeMap<RunId, Digest>,
+}
+
+impl Taking {
+    /// Reads what `origin` has.
+    pub(super) async fn of(datastore: &Datastore, origin: &Run) -> Result<Self, PastError> {
+        let before = past::told(datastore, origin.header()).await?;
+        let successes = successes(origin).await?;
+        let mut modules = BTreeMap::new();
+        for run in successes.runs() {
+            let module = match &run {
+                run if run == origin.id() => origin.header().module,
+                run => datastore.run(run).await?.header().module,
+            };
+            modules.insert(run, module);
+        }
+        Ok(Self {
+            successes,
+            before,
+            modules,
+        })
+    }
+
+    /// Lets `started` take it over, but for what its header wants anew.
+    pub(super) fn hand_to(self, started: &mut Started) -> Arc<Mutex<Taken>> {
+        let site = started.site.clone();
+        let anew = &site.header.anew;
+        let again = anew.from.as_ref();
+        let again = again.map(|from| reuse::behind(&site.graph, from));
+        let taken = Arc::new(Mutex::new(Taken {
+            gone: self.successes.of_other_steps(&site.graph),
+            ..Taken::default()
+        }));
+        started.known = Box::new(Reuse {
+            successes: self.successes,
+            before: self.before,
+            again: again.unwrap_or_default(),
+            strict: anew.other_code,
+            modules: self.modules,
+            taken: taken.clone(),
+            site,
+        });
+        taken
+    }
 }
 
 async fn successes(origin: &Run) -> Result<Successes, PastError> {

@@ -69,7 +69,7 @@ pub async fn spin(
     let mut found = None;
     let mut printed: Vec<LogChunk> = Vec::new();
     let scheduler = past::scheduler(run.header(), &before);
-    let fold = past::fold(run, scheduler, async |event, assignment, segment| {
+    let fold = past::fold(run, scheduler, async |event, answer, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
         match event {
@@ -88,7 +88,9 @@ pub async fn spin(
                 ..
             } if of == task => {
                 let printed = std::mem::take(&mut printed);
-                found = assignment.map(|it| (it, *attempt, record.clone(), printed));
+                found = answer
+                    .assignment
+                    .map(|it| (it, *attempt, record.clone(), printed));
             }
             _ => {}
         }

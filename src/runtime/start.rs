@@ -23,7 +23,7 @@ use crate::executor::local::LocalExecutor;
 use crate::model::artifact::{MediaType, Value};
 use crate::model::event::{Event, RunStatus};
 use crate::model::graph::FlowGraph;
-use crate::model::header::{Limits, RunHeader, StepSettings};
+use crate::model::header::{Anew, Limits, RunHeader, StepSettings};
 use crate::model::id::{RunId, RunNumber};
 use crate::model::name::{ArtifactName, StepName, Tag};
 use crate::model::time::Timestamp;
@@ -134,13 +134,16 @@ pub struct Origin {
     pub clock: Timestamp,
     /// The number that its tasks see.
     pub known_as: RunNumber,
+    /// What is not taken over from it.
+    pub anew: Anew,
 }
 
 /// A run that can be driven now.
 pub struct Started {
     /// The run.
     pub run: Run,
-    /// What happened before; only the journal's events, and only of a run that is taken over.
+    /// What happened before, of a run that is taken over: what its journal has, and the retries
+    /// that follow from that.
     pub past: Vec<Event>,
     pub(super) site: Arc<Site>,
     pub(super) workers: usize,
@@ -151,6 +154,8 @@ pub struct Started {
     pub(super) notes: Arc<Notes>,
     /// The lease, where it was taken already.
     pub(super) held: Option<Held>,
+    /// How many segments its journal has.
+    pub(super) segments: u64,
 }
 
 /// What is decided for the scheduler of a run with these limits.
@@ -198,6 +203,10 @@ pub async fn create(
         limits,
         steps,
         engine: engine_id(Profile::default()),
+        anew: origin
+            .as_ref()
+            .map(|it| it.anew.clone())
+            .unwrap_or_default(),
         origin: origin.map(|origin| origin.run),
         user,
         tags,
@@ -216,6 +225,7 @@ pub async fn create(
         known: Box::new(Nothing),
         notes: Arc::default(),
         held: None,
+        segments: 0,
     })
 }
 
@@ -266,6 +276,7 @@ impl Started {
             known,
             notes,
             held,
+            segments,
         } = self;
         let id = run.id().clone();
         let header = Box::new(run.header().clone());
@@ -277,7 +288,7 @@ impl Started {
         let drive = Drive {
             scheduler,
             journal: Journal::new(
-                run.writer().await?,
+                run.writer_at(segments),
                 machine.listener,
                 site.clone(),
                 notes.clone(),

@@ -35,7 +35,8 @@ impl Tally {
             }
             // What failed was not yet for good.
             Event::Retrying { task, .. } => {
-                self.of(task).failed -= 1;
+                let counts = self.of(task);
+                counts.failed = counts.failed.saturating_sub(1);
                 self.failure = None;
             }
             Event::Caught { task, .. } => {
@@ -45,7 +46,8 @@ impl Tally {
             Event::Rejected {
                 task, ran, failure, ..
             } => {
-                self.of(task).succeeded -= u64::from(*ran);
+                let counts = self.of(task);
+                counts.succeeded = counts.succeeded.saturating_sub(u64::from(*ran));
                 self.failed(task, failure);
             }
             _ => {}

@@ -60,7 +60,7 @@ pub async fn facts(
     let site = start::site(datastore, run, program, launcher);
     let mut found = None;
     let scheduler = past::scheduler(header, &site.graph);
-    let fold = past::fold(run, scheduler, async |event, assignment, segment| {
+    let fold = past::fold(run, scheduler, async |event, answer, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
         let (record, from) = match event {
@@ -75,7 +75,7 @@ pub async fn facts(
             } if of == task => (record, Some(from.clone())),
             _ => return,
         };
-        if let Some(assignment) = assignment {
+        if let Some(assignment) = answer.assignment {
             found = Some((assignment, record.clone(), from));
         }
     });

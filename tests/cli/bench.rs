@@ -112,6 +112,7 @@ fn header(run: wrun::model::id::RunId, created_at: Timestamp) -> RunHeader {
         steps: Default::default(),
         engine: Digest::of(b"engine"),
         origin: None,
+        anew: Default::default(),
         user: "ada".into(),
         tags: vec!["nightly".parse().unwrap()],
         wrun: "0.1.0".into(),

@@ -1,13 +1,16 @@
 //! A run that is going on: its events as they come, its processes, signals to it.
 
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::*;
+use super::world::{World, module};
+use serde_json::Value as Json;
 
-/// `wrun run --json`. Dropped, it is killed.
+/// A `wrun` that drives a run and tells its events. Dropped, it is killed.
 pub struct Running {
     child: Child,
     events: BufReader<ChildStdout>,
@@ -16,8 +19,13 @@ pub struct Running {
 impl Running {
     pub fn start(world: &World, name: &str, arguments: &[&str]) -> Self {
         let module = module(name);
+        Self::command(world, &[&["run", "--module", &module], arguments].concat())
+    }
+
+    /// Starts any command that drives a run.
+    pub fn command(world: &World, arguments: &[&str]) -> Self {
         let mut child = world
-            .command(&[&["run", "--json", "--module", &module], arguments].concat())
+            .command(&[arguments, &["--json"]].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

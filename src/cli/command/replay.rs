@@ -58,6 +58,7 @@ pub(crate) fn run(cx: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
             select_scope(&id, &History::of(&events), &within, args)?
         }
     };
+    let whole = scope.step.is_none();
     let modules = flow::modules(&settings)?;
     let counting = Counting::new(cx, "replayed", "attempt");
     let machine = Machine {
@@ -74,7 +75,7 @@ pub(crate) fn run(cx: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
     if cx.out.json {
         cx.out.json(&to_json(&id, &report))?;
     } else {
-        cx.out.text(&text(cx, &id, &report, args.all))?;
+        cx.out.text(&text(cx, &id, &report, (whole, args.all)))?;
     }
     Ok(match report.different {
         0 => exit::OK,
@@ -111,7 +112,7 @@ fn select_scope(
     }
 }
 
-fn text(cx: &Context, run: &RunId, report: &Report, all: bool) -> String {
+fn text(cx: &Context, run: &RunId, report: &Report, (whole, all): (bool, bool)) -> String {
     let style = &cx.out.style;
     let compared = format!(
         "{}, {}",
@@ -140,6 +141,12 @@ fn text(cx: &Context, run: &RunId, report: &Report, all: bool) -> String {
         let many = human::count(report.other_engine, "attempt");
         text += &format!("  {many} first executed by another engine, compared all the same\n");
     }
+    if whole && report.ended.is_none() {
+        text += &format!(
+            "  the journal of {run} has no end: nothing is proven of what came after; {} goes on\n",
+            style.hint(format!("wrun attach {run}"))
+        );
+    }
     for (task, attempt, why) in &report.left_out {
         let which = attempt + 1;
         text += &format!("  {task}, attempt {which}, proves nothing: it ended by {why}\n");
@@ -165,7 +172,8 @@ fn difference(cx: &Context, run: &RunId, found: &Found) -> String {
     text
 }
 
-/// A replay: `run`, `identical`, `tasks`, `attempts`, `artifacts`, `other_engine`, `different`,
+/// A replay: `run`, `identical`, `tasks`, `attempts`, `artifacts`, `ended` (how the run ended; null
+/// when its journal has no end, or a part of it was replayed), `other_engine`, `different`,
 /// `differences` (`task`, `attempt`, `what`, `recorded`, `replayed`, and `engines` where they
 /// differ), `left_out` (`task`, `attempt`, `why`).
 fn to_json(run: &RunId, report: &Report) -> serde_json::Value {
@@ -182,6 +190,7 @@ fn to_json(run: &RunId, report: &Report) -> serde_json::Value {
         }
         it
     };
+    let ended = report.ended;
     let left_out = report
         .left_out
         .iter()
@@ -192,6 +201,7 @@ fn to_json(run: &RunId, report: &Report) -> serde_json::Value {
         ("tasks", report.tasks.into()),
         ("attempts", report.attempts.into()),
         ("artifacts", report.artifacts.into()),
+        ("ended", json!(ended)),
         ("other_engine", report.other_engine.into()),
         ("different", report.different.into()),
         (

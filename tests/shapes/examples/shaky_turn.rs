@@ -1,0 +1,5 @@
+//! The flow of `shaky/flow.rs`, broken in `turn`.
+
+const BROKEN: &str = "turn";
+
+include!("shaky/flow.rs");
