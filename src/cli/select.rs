@@ -8,7 +8,7 @@ use super::suggest;
 use crate::model::event::Event;
 use crate::model::id::{Place, RunId, TaskId};
 use crate::model::name::{FlowName, StepName};
-use crate::model::pathspec::{RunSelector, WhichRun};
+use crate::model::pathspec::{PathSpec, RunSelector, WhichRun, Within};
 use crate::model::record::Record;
 use crate::report::history::History;
 
@@ -138,25 +138,45 @@ pub fn task(
     }
 }
 
+/// The one task that `target` names, in a run that is there.
+///
+/// # Errors
+/// When it names more or less than a task, or one that the run does not have.
+pub fn one_task(store: &Store, target: &PathSpec) -> Result<(RunId, TaskId), CliError> {
+    let id = run(store, &target.run())?;
+    let (events, _) = store.events_from(&id, 0)?;
+    let history = History::of(&events);
+    let task = match target.within() {
+        Within::Step(step) => task(&id, &history, &step, None)?,
+        Within::Task(step, place) => task(&id, &history, &step, Some(&place))?,
+        _ => {
+            let what = format!("`{target}` is no task");
+            let hint =
+                format!("name one, as in `{id}/STEP/TASK`; `wrun show {id}` lists the steps");
+            return Err(CliError::usage(what).hint(hint));
+        }
+    };
+    Ok((id, task))
+}
+
 /// The record of the last attempt of a task, with what was caught added to its artifacts.
 pub fn last_record(events: &[Event], task: &TaskId) -> Option<Record> {
     let mut last = None;
     for event in events {
-        match event {
-            Event::Finished {
-                task: of, record, ..
-            }
-            | Event::Reused {
-                task: of, record, ..
-            } if of == task => last = Some((**record).clone()),
+        if let Some((of, _, record)) = event.ending()
+            && of == task
+        {
+            last = Some(record.clone());
+        }
+        if let (
             Event::Caught {
                 task: of, artifact, ..
-            } if of == task => {
-                if let Some(record) = &mut last {
-                    record.artifacts.push(artifact.clone());
-                }
-            }
-            _ => {}
+            },
+            Some(record),
+        ) = (event, &mut last)
+            && of == task
+        {
+            record.artifacts.push(artifact.clone());
         }
     }
     last

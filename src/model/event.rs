@@ -149,6 +149,24 @@ impl Event {
         }
     }
 
+    /// The end of an attempt, made in this run or in the one that its result was taken from.
+    pub fn ending(&self) -> Option<(&TaskId, u32, &Record)> {
+        match self {
+            Event::Finished {
+                task,
+                attempt,
+                record,
+            }
+            | Event::Reused {
+                task,
+                attempt,
+                record,
+                ..
+            } => Some((task, *attempt, record)),
+            _ => None,
+        }
+    }
+
     /// Whether the journal keeps it.
     pub fn is_stored(&self) -> bool {
         match self {

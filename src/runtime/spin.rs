@@ -72,25 +72,19 @@ pub async fn spin(
     let fold = past::fold(run, scheduler, async |event, answer, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
-        match event {
-            Event::Log {
-                task: of, chunks, ..
-            } if of == task => printed.extend_from_slice(chunks),
-            Event::Finished {
-                task: of,
-                attempt,
-                record,
+        match (event, event.ending()) {
+            (
+                Event::Log {
+                    task: of, chunks, ..
+                },
+                _,
+            ) if of == task => {
+                printed.extend_from_slice(chunks);
             }
-            | Event::Reused {
-                task: of,
-                attempt,
-                record,
-                ..
-            } if of == task => {
+            (_, Some((of, attempt, record))) if of == task => {
                 let printed = std::mem::take(&mut printed);
-                found = answer
-                    .assignment
-                    .map(|it| (it, *attempt, record.clone(), printed));
+                let assignment = answer.assignment;
+                found = assignment.map(|it| (it, attempt, record.clone(), printed));
             }
             _ => {}
         }

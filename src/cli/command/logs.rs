@@ -112,45 +112,30 @@ fn check(run: &RunId, events: &[Event], args: &LogsArgs) -> Result<(), CliError>
 }
 
 fn piece<'a>(store: &Store, event: &'a Event) -> Result<Option<Piece<'a>>, CliError> {
-    Ok(match event {
-        Event::Log {
-            task,
-            attempt,
-            at,
-            chunks,
-        } => Some(Piece {
+    if let Event::Log {
+        task,
+        attempt,
+        at,
+        chunks,
+    } = event
+    {
+        return Ok(Some(Piece {
             task,
             attempt: *attempt,
             at: *at,
             chunks: chunks.clone(),
-        }),
-        Event::Finished {
-            task,
-            attempt,
-            record,
-        }
-        | Event::Reused {
-            task,
-            attempt,
-            record,
-            ..
-        } => {
-            let at = Timestamp(
-                record
-                    .usage
-                    .started_at
-                    .0
-                    .saturating_add(record.usage.wall_us),
-            );
-            Some(Piece {
-                task,
-                attempt: *attempt,
-                at,
-                chunks: chunks(store, record)?,
-            })
-        }
-        _ => None,
-    })
+        }));
+    }
+    let Some((task, attempt, record)) = event.ending() else {
+        return Ok(None);
+    };
+    let usage = &record.usage;
+    Ok(Some(Piece {
+        task,
+        attempt,
+        at: Timestamp(usage.started_at.0.saturating_add(usage.wall_us)),
+        chunks: chunks(store, record)?,
+    }))
 }
 
 fn chunks(store: &Store, record: &Record) -> Result<Vec<LogChunk>, CliError> {

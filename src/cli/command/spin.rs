@@ -15,9 +15,8 @@ use crate::cli::value;
 use crate::config::Flags;
 use crate::datastore::Datastore;
 use crate::model::id::TaskId;
-use crate::model::pathspec::{PathSpec, Within};
+use crate::model::pathspec::PathSpec;
 use crate::model::record::{LogChunk, Logs, Record};
-use crate::report::history::History;
 use crate::report::loglines;
 use crate::report::table::{Align, Cell, Table};
 use crate::report::{clean, failure, human, json as shape};
@@ -72,20 +71,7 @@ pub(crate) fn run(cx: &Context, args: &SpinArgs) -> Result<u8, CliError> {
     };
     let workshop = at.workshop(cx, Flags::default())?;
     let store = cx.store_of(&workshop.settings)?;
-    let id = select::run(&store, &args.target.run())?;
-    let (events, _) = store.events_from(&id, 0)?;
-    let history = History::of(&events);
-    let task = match args.target.within() {
-        Within::Step(step) => select::task(&id, &history, &step, None)?,
-        Within::Task(step, place) => select::task(&id, &history, &step, Some(&place))?,
-        _ => {
-            return Err(
-                CliError::usage(format!("`{}` is no task", args.target)).hint(format!(
-                    "name one, as in `{id}/STEP/TASK`; `wrun show {id}` lists the steps"
-                )),
-            );
-        }
-    };
+    let (id, task) = select::one_task(&store, &args.target)?;
     let run = store.run(&id)?;
     let (datastore, runtime) = store.parts();
     let printer = Printer(cx);

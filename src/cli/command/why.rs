@@ -10,8 +10,7 @@ use crate::cli::flow;
 use crate::cli::select;
 use crate::cli::store::Store;
 use crate::model::id::{RunId, TaskId};
-use crate::model::pathspec::{PathSpec, Within};
-use crate::report::history::History;
+use crate::model::pathspec::PathSpec;
 use crate::report::json as shape;
 use crate::report::table::{Align, Table};
 use crate::runtime::why::{self, Facts};
@@ -33,20 +32,7 @@ pub(crate) struct WhyArgs {
 /// Says what the result of a task depends on.
 pub(crate) fn run(cx: &Context, args: &WhyArgs) -> Result<u8, CliError> {
     let store = cx.store()?;
-    let id = select::run(&store, &args.target.run())?;
-    let (events, _) = store.events_from(&id, 0)?;
-    let history = History::of(&events);
-    let task = match args.target.within() {
-        Within::Step(step) => select::task(&id, &history, &step, None)?,
-        Within::Task(step, place) => select::task(&id, &history, &step, Some(&place))?,
-        _ => {
-            return Err(
-                CliError::usage(format!("`{}` is no task", args.target)).hint(format!(
-                    "name one, as in `{id}/STEP/TASK`; `wrun show {id}` lists the steps"
-                )),
-            );
-        }
-    };
+    let (id, task) = select::one_task(&store, &args.target)?;
     let now = facts(&store, &id, &task)?
         .ok_or_else(|| CliError::new(Kind::NotFound, format!("`{id}` never executed `{task}`")))?;
     let before = earlier(&store, &id, &task)?;

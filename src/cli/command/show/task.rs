@@ -53,20 +53,9 @@ fn attempts<'a>(
     seen: &'a Seen<'_>,
     task: &'a TaskId,
 ) -> impl Iterator<Item = (u32, &'a Record)> + 'a {
-    seen.events.iter().filter_map(move |event| match event {
-        Event::Finished {
-            task: of,
-            attempt,
-            record,
-        }
-        | Event::Reused {
-            task: of,
-            attempt,
-            record,
-            ..
-        } if of == task => Some((*attempt, &**record)),
-        _ => None,
-    })
+    let endings = seen.events.iter().filter_map(Event::ending);
+    let own = endings.filter(move |(of, _, _)| *of == task);
+    own.map(|(_, attempt, record)| (attempt, record))
 }
 
 fn attempt_lines(attempt: u32, record: &Record, style: &Style) -> String {
