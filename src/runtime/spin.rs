@@ -75,7 +75,7 @@ pub async fn spin(
         match event {
             Event::Log {
                 task: of, chunks, ..
-            } if of == task => printed.extend_from_slice(chunks),
+            } if of == task => LogChunk::follow(&mut printed, chunks),
             Event::Finished {
                 task: of,
                 attempt,
