@@ -55,6 +55,9 @@ pub enum Event {
         message: String,
     },
     /// A long attempt printed something. Stored, so that others can follow it.
+    ///
+    /// Without any chunk it says that the attempt is made anew, by a driver that has taken the run
+    /// over: what it has printed so far is void, and will be printed again.
     Log {
         /// The task.
         task: TaskId,

@@ -42,6 +42,17 @@ pub struct LogChunk {
     pub bytes: Bytes,
 }
 
+impl LogChunk {
+    /// Adds what came after `printed`, or forgets that when the attempt is made anew: see
+    /// [`Event::Log`](super::event::Event::Log).
+    pub fn follow(printed: &mut Vec<LogChunk>, chunks: &[LogChunk]) {
+        match chunks {
+            [] => printed.clear(),
+            more => printed.extend_from_slice(more),
+        }
+    }
+}
+
 /// What an attempt printed, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

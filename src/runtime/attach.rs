@@ -1,5 +1,6 @@
 //! Takes over a run whose driver is gone, and goes on in place.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::driver;
@@ -12,7 +13,8 @@ use crate::datastore::lease::Lease;
 use crate::datastore::object::{StoreError, Version};
 use crate::datastore::run::{Run, RunError};
 use crate::model::event::{Event, RunStatus};
-use crate::model::id::RunId;
+use crate::model::id::{RunId, TaskId};
+use crate::model::time::Timestamp;
 use crate::sandbox::Modules;
 
 /// Why a run cannot be taken over.
@@ -78,16 +80,17 @@ pub async fn attach(
     let program = Program::of(datastore, modules, run.header()).await?;
     let site = start::site(datastore, &run, program, &machine.launcher);
     let notes = Arc::new(Notes::default());
-    let mut past = Vec::new();
+    let (mut past, mut open) = (Vec::new(), Open::default());
     let scheduler = past::scheduler(run.header(), &site.graph);
     let fold = past::fold(&run, scheduler, async |event, answer, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
         notes.stored(&site, std::slice::from_ref(event), segment);
+        open.note(event);
         past.push(event.clone());
         past.extend(answer.retrying);
     });
-    let (fold, segments) = fold.await?;
+    let (fold, mut segments) = fold.await?;
     if let Some(Event::RunEnded { status, .. }) = past.last() {
         let (run, status) = (run.id().clone(), *status);
         return Err(AttachError::Ended { run, status });
@@ -99,6 +102,12 @@ pub async fn attach(
         let (run, lease) = (run.id().clone(), Box::new(lease));
         return Err(AttachError::Driven { run, lease });
     };
+    let void = open.void(machine.clock.now());
+    if !void.is_empty() {
+        let mut writer = run.writer_at(segments);
+        writer.append(&void).await.map_err(PastError::from)?;
+        segments = writer.next();
+    }
     let mut started = Started {
         run,
         past,
@@ -114,6 +123,42 @@ pub async fn attach(
         taking.hand_to(&mut started);
     }
     Ok(started)
+}
+
+/// Attempts of which something was printed and no end is known. They will be made anew.
+#[derive(Default)]
+struct Open(BTreeSet<(TaskId, u32)>);
+
+impl Open {
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Log {
+                task,
+                attempt,
+                chunks,
+                ..
+            } if !chunks.is_empty() => {
+                self.0.insert((task.clone(), *attempt));
+            }
+            Event::Log { task, attempt, .. }
+            | Event::Finished { task, attempt, .. }
+            | Event::Reused { task, attempt, .. } => {
+                self.0.remove(&(task.clone(), *attempt));
+            }
+            _ => {}
+        }
+    }
+
+    /// What says of each that its log begins anew.
+    fn void(self, at: Timestamp) -> Vec<Event> {
+        let void = |(task, attempt)| Event::Log {
+            task,
+            attempt,
+            at,
+            chunks: Vec::new(),
+        };
+        self.0.into_iter().map(void).collect()
+    }
 }
 
 /// What the run takes over from the one that it continues.

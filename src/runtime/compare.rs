@@ -164,8 +164,13 @@ pub async fn values(
         let (was, is) = (was.media.to_string(), is.media.to_string());
         return Ok(Some(Difference::new(what, was, is)));
     }
-    if was.digest == is.digest {
+    if was.digest == is.digest && was.size == is.size {
         return Ok(None);
+    }
+    if was.digest == is.digest {
+        let what = format!("artifact `{name}`, its size");
+        let (was, is) = (was.size.to_string(), is.size.to_string());
+        return Ok(Some(Difference::new(what, was, is)));
     }
     if was.media.is_cbor() && was.size <= MAX_DECODED && is.size <= MAX_DECODED {
         let (left, right) = (bytes(before).await?, bytes(now).await?);

@@ -162,7 +162,10 @@ impl Tasks {
                         attempt,
                         chunks,
                         ..
-                    } => printed.entry((task, attempt)).or_default().extend(chunks),
+                    } => {
+                        let printed = printed.entry((task, attempt)).or_default();
+                        LogChunk::follow(printed, &chunks);
+                    }
                     Event::Finished {
                         task,
                         attempt,

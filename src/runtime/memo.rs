@@ -47,9 +47,17 @@ impl Notes {
         let mut state = self.state();
         for event in events {
             match event {
-                Event::Log { task, attempt, .. } => {
+                Event::Log {
+                    task,
+                    attempt,
+                    chunks,
+                    ..
+                } => {
                     let key = (task.clone(), *attempt);
-                    state.printed.entry(key).or_insert(segment);
+                    match chunks.is_empty() {
+                        true => drop(state.printed.remove(&key)),
+                        false => drop(state.printed.entry(key).or_insert(segment)),
+                    }
                 }
                 Event::Finished {
                     task,
@@ -88,17 +96,17 @@ fn entry(site: &Site, task: &TaskId, attempt: u32, record: &Record) -> Option<Di
     )
 }
 
-/// A segment of a journal that is at hand: of which run, which one, and what is in it.
-type Segment = ((u32, u32), Arc<Vec<Event>>);
-
 /// Takes results from earlier runs of the same module.
 pub struct Cache {
     site: Arc<Site>,
     index: HashMap<Digest, (u32, Entry)>,
     runs: Vec<RunId>,
     open: HashMap<u32, Run>,
-    segments: VecDeque<Segment>,
+    segments: VecDeque<(Place, Arc<Vec<Event>>)>,
 }
+
+/// A segment of a run, which is named by its position in `runs`.
+type Place = (u32, u32);
 
 impl Cache {
     /// What is known of the module of `site`.
@@ -184,6 +192,10 @@ impl Cache {
                 } = event
                     && (by, *which) == (&of, attempt)
                 {
+                    if chunks.is_empty() {
+                        events.clear();
+                        continue;
+                    }
                     events.push(Event::Log {
                         task: task.clone(),
                         attempt,

@@ -227,7 +227,7 @@ impl Reader<'_> {
             } if self.scope.has(task) => {
                 let key = (task.clone(), *attempt);
                 let printed = self.printed.entry(key).or_default();
-                printed.extend_from_slice(chunks);
+                LogChunk::follow(printed, chunks);
                 return None;
             }
             Event::Finished {

@@ -92,9 +92,17 @@ impl Successes {
     /// Takes in an event of the journal of `run`.
     pub(super) fn add(&mut self, run: &RunId, event: &Event) {
         let (task, attempt, record, from) = match event {
-            Event::Log { task, attempt, .. } => {
-                let key = (task.clone(), *attempt);
-                self.logs.entry(key).or_default().push(event.clone());
+            Event::Log {
+                task,
+                attempt,
+                chunks,
+                ..
+            } => {
+                let logs = self.logs.entry((task.clone(), *attempt)).or_default();
+                match chunks.is_empty() {
+                    true => logs.clear(),
+                    false => logs.push(event.clone()),
+                }
                 return;
             }
             Event::Finished {

@@ -79,7 +79,7 @@ pub async fn spin(
                 },
                 _,
             ) if of == task => {
-                printed.extend_from_slice(chunks);
+                LogChunk::follow(&mut printed, chunks);
             }
             (_, Some((of, attempt, record))) if of == task => {
                 let printed = std::mem::take(&mut printed);

@@ -2,7 +2,10 @@
 
 use rustix::process::Signal;
 use wrun::cli::exit;
-use wrun::model::event::RunStatus;
+use wrun::datastore::{Datastore, DatastoreUrl};
+use wrun::model::event::{Event, RunStatus};
+use wrun::model::record::{LogChunk, Stream};
+use wrun::model::time::Timestamp;
 
 use super::running::Running;
 use super::*;
@@ -142,4 +145,33 @@ fn a_driver_whose_run_was_taken_over_stops() {
     second.signal(Signal::INT);
     assert_eq!(second.end().1, Some(i32::from(exit::CANCELLED)));
     assert_eq!(world.json(&["replay"])["identical"], true);
+}
+
+#[test]
+fn what_a_killed_attempt_had_printed_is_shown_once() {
+    let world = World::new();
+    world.run("linear", &["--quiet"]).good();
+    let lines = world.wrun(&["logs", "linear/1"]).good().stdout;
+    std::fs::remove_dir_all(world.store().join("flows/linear/runs/1")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let url: DatastoreUrl = world.store().to_str().unwrap().parse().unwrap();
+        let datastore = Datastore::open(&url).await.unwrap();
+        let run = datastore.run(&"linear/1".parse().unwrap()).await.unwrap();
+        let begun = Event::Log {
+            task: "start/-".parse().unwrap(),
+            attempt: 0,
+            at: Timestamp(run.header().created_at.0 + 1),
+            chunks: vec![LogChunk {
+                stream: Stream::Stdout,
+                bytes: "printed by st".into(),
+            }],
+        };
+        run.writer_at(0).append(&[begun]).await.unwrap();
+    });
+    world.wrun(&["attach", "linear/1", "--quiet"]).good();
+    let again = world.wrun(&["logs", "linear/1"]).good().stdout;
+    assert_eq!(again, lines);
+    let replay = world.json(&["replay", "linear/1"]);
+    assert_eq!(replay["identical"], true, "{replay}");
 }

@@ -9,12 +9,16 @@
 
 mod attach;
 mod cache;
+mod flowgen;
+mod lab;
+mod random;
 mod refused;
 mod replay;
 mod results;
 mod resume;
 #[path = "../flows/running.rs"]
 mod running;
+mod tamper;
 #[path = "../flows/world.rs"]
 mod world;
 

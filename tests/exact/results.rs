@@ -15,8 +15,33 @@ pub struct Results {
     pub ended: Option<RunStatus>,
 }
 
+impl Results {
+    /// The first thing in which another run differs, in short.
+    pub fn difference(&self, other: &Results) -> Option<String> {
+        if self.ended != other.ended {
+            return Some(format!("{:?} and {:?}", self.ended, other.ended));
+        }
+        let names = self.tasks.keys().chain(other.tasks.keys());
+        let none = String::new();
+        names.into_iter().find_map(|task| {
+            let text = |of: &Results| of.tasks.get(task).unwrap_or(&none).clone();
+            let (ours, theirs) = (text(self), text(other));
+            let both = ours.bytes().zip(theirs.bytes());
+            let same = both.take_while(|(a, b)| a == b).count();
+            let part = |text: &str| -> String {
+                text.chars()
+                    .skip(same.saturating_sub(80))
+                    .take(400)
+                    .collect()
+            };
+            let (sizes, parts) = ((ours.len(), theirs.len()), (part(&ours), part(&theirs)));
+            (ours != theirs).then(|| format!("{task}, of {sizes:?}, from {same} on: {parts:?}"))
+        })
+    }
+}
+
 /// What came out of a run with these events.
-pub fn results(events: &[Event]) -> Results {
+pub async fn results(datastore: &Datastore, events: &[Event]) -> Results {
     let mut found = Results::default();
     let mut printed: BTreeMap<(String, u32), Vec<LogChunk>> = BTreeMap::new();
     for event in events {
@@ -28,7 +53,7 @@ pub fn results(events: &[Event]) -> Results {
                 ..
             } => {
                 let of = (task.to_string(), *attempt);
-                printed.entry(of).or_default().extend(chunks.clone());
+                LogChunk::follow(printed.entry(of).or_default(), chunks);
             }
             Event::Finished {
                 task,
@@ -44,14 +69,18 @@ pub fn results(events: &[Event]) -> Results {
                 let mut logs = printed
                     .remove(&(task.to_string(), *attempt))
                     .unwrap_or_default();
-                let mut long = None;
                 match &record.logs {
                     Logs::None => {}
                     Logs::Inline(chunks) => logs.extend(chunks.clone()),
-                    Logs::Blob(value) => long = Some(value.digest),
+                    // How much was printed before the end is a matter of time.
+                    Logs::Blob(value) => {
+                        let bytes = datastore.load(value).await.unwrap();
+                        let chunks: Vec<LogChunk> = ciborium::from_reader(&bytes[..]).unwrap();
+                        logs.extend(chunks);
+                    }
                 }
                 let text = format!(
-                    "{:?} {} {} {:?} {} {long:?}",
+                    "{:?} {} {} {:?} {}",
                     record.result,
                     listed(&record.artifacts),
                     record.inputs,
@@ -97,25 +126,27 @@ fn joined(chunks: &[LogChunk]) -> String {
     text
 }
 
-/// The events of a run in the datastore of a directory.
-pub fn events(store: &Path, run: &str) -> Vec<Event> {
+/// What came out of a run in the datastore of a directory.
+pub fn of(store: &Path, run: &str) -> Results {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let url: DatastoreUrl = store.to_str().unwrap().parse().unwrap();
-        let datastore = Datastore::open(&url).await.unwrap();
-        let run = datastore.run(&run.parse().unwrap()).await.unwrap();
-        run.events().await.unwrap()
+        let (datastore, events) = open(store, run).await;
+        results(&datastore, &events).await
     })
 }
 
-/// What came out of a run in the datastore of a directory.
-pub fn of(store: &Path, run: &str) -> Results {
-    results(&events(store, run))
+async fn open(store: &Path, run: &str) -> (Datastore, Vec<Event>) {
+    let url: DatastoreUrl = store.to_str().unwrap().parse().unwrap();
+    let datastore = Datastore::open(&url).await.unwrap();
+    let run = datastore.run(&run.parse().unwrap()).await.unwrap();
+    let events = run.events().await.unwrap();
+    (datastore, events)
 }
 
 /// How many tasks were executed, and how many taken over.
 pub fn counts(store: &Path, run: &str) -> (usize, usize) {
-    let events = events(store, run);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (_, events) = runtime.block_on(open(store, run));
     let count = |what: fn(&Event) -> bool| events.iter().filter(|event| what(event)).count();
     (
         count(|event| matches!(event, Event::Finished { .. })),

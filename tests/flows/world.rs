@@ -30,7 +30,7 @@ pub fn modules() -> &'static Path {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         // Apart, as the tests of the sandbox build them: cargo unites the features of what it
         // builds together, and the same package would be built twice.
-        for packages in [&FLOWS[..], &["wrun-test-guests"]] {
+        for packages in [&FLOWS[..], &["wrun-test-guests"], &["wrun-test-random"]] {
             let status = Command::new(env!("CARGO"))
                 .args(["build", "--release", "--quiet", "--target", "wasm32-wasip2"])
                 .args(["--lib", "--examples"])

@@ -1,5 +1,7 @@
 //! `wrun logs`.
 
+use std::collections::BTreeMap;
+
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -83,8 +85,13 @@ pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
             check(&run, &events, args)?;
         }
         first = false;
-        for event in &events {
-            if let Some(piece) = piece(&store, event)? {
+        let void = void(&events);
+        for (at, event) in events.iter().enumerate() {
+            if let Some(piece) = piece(&store, event)?
+                && void
+                    .get(&(piece.task, piece.attempt))
+                    .is_none_or(|end| at > *end)
+            {
                 silent &= !show(cx, args, &piece)?;
             }
         }
@@ -99,6 +106,23 @@ pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
         }
         wait();
     }
+}
+
+/// Up to where what attempts printed is void, because they were made anew.
+fn void(events: &[Event]) -> BTreeMap<(&TaskId, u32), usize> {
+    let anew = events
+        .iter()
+        .enumerate()
+        .filter_map(|(at, event)| match event {
+            Event::Log {
+                task,
+                attempt,
+                chunks,
+                ..
+            } if chunks.is_empty() => Some(((task, *attempt), at)),
+            _ => None,
+        });
+    anew.collect()
 }
 
 /// Refuses steps and tasks that the run does not have.
