@@ -76,7 +76,8 @@ impl Notes {
 }
 
 fn entry(site: &Site, task: &TaskId, attempt: u32, record: &Record) -> Option<Digest> {
-    if record.result.is_err() {
+    // What it saw of the world may be otherwise next time.
+    if record.result.is_err() || record.trace.is_some() {
         return None;
     }
     memo::key(
@@ -88,13 +89,16 @@ fn entry(site: &Site, task: &TaskId, attempt: u32, record: &Record) -> Option<Di
     )
 }
 
+/// The number of a run, that of a segment of its journal, and the events in it.
+type Segment = ((u32, u32), Arc<Vec<Event>>);
+
 /// Takes results from earlier runs of the same module.
 pub struct Cache {
     site: Arc<Site>,
     index: HashMap<Digest, (u32, Entry)>,
     runs: Vec<RunId>,
     open: HashMap<u32, Run>,
-    segments: VecDeque<((u32, u32), Arc<Vec<Event>>)>,
+    segments: VecDeque<Segment>,
 }
 
 impl Cache {

@@ -1,0 +1,278 @@
+//! What steps may touch: granted, recorded, replayed without the world.
+
+use wrun::cli::exit;
+
+use super::*;
+
+const SCRATCH: &str = "scratch=2MiB";
+
+/// A world with a directory that can be granted.
+fn world() -> World {
+    let world = World::new();
+    let corpus = world.path().join("corpus");
+    std::fs::create_dir_all(corpus.join("sub")).unwrap();
+    std::fs::write(corpus.join("b.txt"), "bb").unwrap();
+    std::fs::write(corpus.join("a.txt"), "a").unwrap();
+    std::fs::write(corpus.join("sub/large.bin"), vec![7; 3 << 20]).unwrap();
+    world
+}
+
+const GRANTS: [&str; 4] = ["--allow", "read:corpus=corpus", "--allow", SCRATCH];
+
+#[test]
+fn what_was_granted_is_shown_recorded_and_replayed_without_the_world() {
+    let world = world();
+    let said = world.run("touches", &GRANTS).good();
+    let directory = world.path().to_str().unwrap();
+    let granted = format!("granted read:corpus={directory}/corpus\ngranted scratch=2MiB\n");
+    assert!(said.stderr.contains(&granted), "{}", said.stderr);
+    let value = world.value("touches/1/look/sizes");
+    let large = 3 << 20;
+    let expected = serde_json::json!({
+        "/corpus/a.txt": 1, "/corpus/b.txt": 2, "/corpus/sub/large.bin": large,
+    });
+    assert_eq!(value, expected);
+    let sorted = serde_json::json!(["a.txt", "b.txt", "large.bin"]);
+    assert_eq!(world.value("touches/1/sort/sorted"), sorted);
+    let shown = world.json(&["show", "touches/1"]);
+    assert_eq!(shown["class"], "recorded");
+    assert_eq!(shown["grants"][1], SCRATCH);
+    let text = world.wrun(&["show", "touches/1"]).good().stdout;
+    assert!(text.contains("\nclass     recorded: "), "{text}");
+    assert!(text.contains("\ngranted   scratch=2MiB\n"), "{text}");
+
+    // Neither what is there now nor that nothing is there matters.
+    std::fs::write(world.path().join("corpus/a.txt"), "other").unwrap();
+    world.wrun(&["replay", "touches/1"]).good();
+    std::fs::remove_dir_all(world.path().join("corpus")).unwrap();
+    let said = world.wrun(&["replay", "touches/1"]).good();
+    assert!(said.stdout.contains("identical"), "{}", said.stdout);
+}
+
+#[test]
+fn nothing_is_granted_by_default_and_the_failure_says_what_to_grant() {
+    let world = world();
+    let said = world.run("touches", &["--quiet"]);
+    insta::assert_snapshot!(world.text(&said), @r"
+    touches/1/look/- failed: error: the corpus cannot be read
+        caused by: No such file or directory (os error 44)
+        hint: steps have the files that they were granted: `--allow read:NAME=PATH` lets them read a directory as `/NAME`, `--allow scratch=64MiB` gives them `/tmp`
+    exit code 1
+    ");
+}
+
+#[test]
+fn what_was_seen_of_the_world_is_seen_anew_with_cache() {
+    let world = world();
+    let run = |more: &[&str]| world.run("touches", &[&GRANTS[..], more].concat()).good();
+    run(&[]);
+    let second = run(&["--cache"]);
+    let reused = |run: u32, step: &str| {
+        let task = world.json(&["show", &format!("touches/{run}/{step}/-")]);
+        task["reused_from"].clone()
+    };
+    assert!(reused(2, "look").is_null(), "{}", second.stderr);
+    assert_eq!(reused(2, "sort"), "touches/1");
+    // Other grants are another task.
+    world
+        .run(
+            "touches",
+            &[
+                "--allow",
+                "read:corpus=corpus",
+                "--allow",
+                "scratch=3MiB",
+                "--cache",
+            ],
+        )
+        .good();
+    assert!(reused(3, "sort").is_null());
+    std::fs::write(world.path().join("corpus/c.txt"), "new").unwrap();
+    run(&["--cache"]);
+    assert_eq!(
+        world
+            .value("touches/4/sort/sorted")
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
+}
+
+#[test]
+fn the_settings_grant_to_all_steps_and_to_single_ones() {
+    let world = world();
+    let toml = "grants = [\"read:corpus=corpus\", \"env:MODE=fast\"]\n\
+                [steps.sort]\ngrants = [\"scratch=2MiB\", \"env:MODE=slow\"]\n";
+    world.write("wrun.toml", toml);
+    let module = module("touches");
+    let check = world.wrun(&["check", "--module", &module]).good().stdout;
+    let (_, granted) = check.split_once("\nclass").unwrap();
+    let directory = world.path().to_str().unwrap();
+    insta::assert_snapshot!(format!("class{granted}").replace(directory, "[dir]"), @r"
+    class    recorded: what it sees of the world is recorded in its trace
+    granted  read:corpus=[dir]/corpus
+    granted  env:MODE=fast
+    granted  sort: scratch=2MiB
+    granted  sort: env:MODE=slow
+    ");
+    world.run("touches", &[]).good();
+    let variables = serde_json::json!(["MODE=slow"]);
+    assert_eq!(world.value("touches/1/sort/variables"), variables);
+}
+
+#[test]
+fn a_secret_is_given_and_written_nowhere() {
+    let world = world();
+    let token = "s3cr3t-t0k3n-of-ada";
+    let module = module("touches");
+    let grants = [&GRANTS[..], &["--allow", "secret:TOKEN"]].concat();
+    let with = |value: &str, arguments: &[&str]| -> Said {
+        world
+            .command(arguments)
+            .env("TOKEN", value)
+            .output()
+            .unwrap()
+            .into()
+    };
+    let run = [&["run", "--module", &module], &grants[..]].concat();
+    with(token, &run).good();
+    let variables = serde_json::json!(["TOKEN has 19 bytes"]);
+    assert_eq!(world.value("touches/1/sort/variables"), variables);
+    for file in files(&world.store()) {
+        let bytes = std::fs::read(&file).unwrap();
+        let found = bytes
+            .windows(token.len())
+            .any(|part| part == token.as_bytes());
+        assert!(!found, "the secret is in {}", file.display());
+    }
+    let shown = world.wrun(&["show", "touches/1", "--json"]).good().stdout;
+    assert!(
+        shown.contains("secret:TOKEN") && !shown.contains(token),
+        "{shown}"
+    );
+
+    with(token, &["replay", "touches/1"]).good();
+    for said in [
+        with("another", &["replay", "touches/1"]),
+        world.wrun(&["replay", "touches/1"]),
+    ] {
+        let parts = ["the secret `TOKEN` is not at hand"];
+        assert_ne!(said.code, 0);
+        assert!(said.stderr.contains(parts[0]), "{}", said.stderr);
+    }
+    let said = world.wrun(&run);
+    insta::assert_snapshot!(world.text(&said), @r"
+    error: `secret:TOKEN` is granted, and the variable `TOKEN` is not set
+      hint: set it: `TOKEN=… wrun run`, or take the grant away
+    exit code 2
+    ");
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all.extend(files(&path)),
+            false => all.push(path),
+        }
+    }
+    all
+}
+
+#[test]
+fn what_cannot_be_granted_is_refused_before_anything_begins() {
+    let world = world();
+    let mut all = String::new();
+    for grant in [
+        "network",
+        "read:corpus=nowhere",
+        "env:NOT_SET",
+        "secret:TOKEN=hunter2",
+    ] {
+        all += &world.text(&world.run("touches", &["--allow", grant]));
+        all += "\n\n";
+    }
+    world.write("wrun.toml", "grants = [\"scratch=64KiB\"]");
+    all += &world.text(&world.run("touches", &[]));
+    insta::assert_snapshot!(all, @r"
+    error: invalid value 'network' for '--allow <GRANT>': `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE` and `secret:NAME`
+    exit code 2
+
+    error: `[dir]/nowhere`, granted as `corpus`, is no directory
+      hint: make it, or correct the path: `read:NAME=PATH`
+    exit code 4
+
+    error: `env:NOT_SET` is granted, and the variable `NOT_SET` is not set
+      hint: set it: `NOT_SET=… wrun run`, or take the grant away
+    exit code 2
+
+    error: invalid value 'secret:TOKEN=hunter2' for '--allow <GRANT>': the value of a secret is not written down: grant `secret:TOKEN` and set the variable `TOKEN` of the environment
+    exit code 2
+
+    error: [dir]/wrun.toml:1: `grants` has no grant there: `64KiB` is no size of a scratch directory: it has 1 MiB to 4 GiB, e.g. `scratch=64MiB`
+    exit code 2
+    ");
+    assert!(!world.store().exists());
+}
+
+#[test]
+fn a_continuation_has_the_grants_of_today() {
+    let world = world();
+    world
+        .run("touches", &GRANTS[..2])
+        .fails(exit::RUN_FAILED, &[]);
+    let module = module("touches");
+    let said = world
+        .wrun(&["resume", "--module", &module, "--allow", SCRATCH])
+        .good();
+    assert!(
+        said.stderr.contains("was granted `read:corpus="),
+        "{}",
+        said.stderr
+    );
+    let sorted = serde_json::json!(["a.txt", "b.txt", "large.bin"]);
+    assert_eq!(world.value("touches/2/sort/sorted"), sorted);
+    world.wrun(&["replay", "touches/2"]).good();
+}
+
+#[test]
+fn results_depend_on_neither_workers_nor_surroundings_nor_where_a_directory_lies() {
+    let world = world();
+    world
+        .run("touches", &[&GRANTS[..], &["-j", "1"]].concat())
+        .good();
+    let elsewhere = tempfile::tempdir().unwrap();
+    // Written in another order, with other times.
+    let there = elsewhere.path().join("deep/down");
+    std::fs::create_dir_all(there.join("sub")).unwrap();
+    for name in ["sub/large.bin", "a.txt", "b.txt"] {
+        let bytes = std::fs::read(world.path().join("corpus").join(name)).unwrap();
+        std::fs::write(there.join(name), bytes).unwrap();
+    }
+    let grant = format!("read:corpus={}", there.display());
+    let module = module("touches");
+    let arguments = [
+        "run", "--module", &module, "--allow", &grant, "--allow", SCRATCH, "-j", "4",
+    ];
+    let other = world
+        .command(&arguments)
+        .env("TZ", "Asia/Tokyo")
+        .env("LC_ALL", "tr_TR.UTF-8")
+        .env("MODE", "unseen")
+        .current_dir("/")
+        .output();
+    Said::from(other.unwrap()).good();
+    for artifact in ["look/sizes", "sort/sorted", "sort/variables"] {
+        let digest =
+            |run: u32| world.json(&["get", &format!("touches/{run}/{artifact}")])["digest"].clone();
+        assert!(digest(1).is_string());
+        assert_eq!(digest(1), digest(2), "{artifact}");
+    }
+    let trace = |run: u32| {
+        world.json(&["show", &format!("touches/{run}/look/-")])["records"][0]["trace"].clone()
+    };
+    assert!(trace(1).is_string());
+    assert_eq!(trace(1), trace(2), "what was seen is the same");
+}
