@@ -1,6 +1,11 @@
 //! What steps may touch: granted, recorded, replayed without the world.
 
 use wrun::cli::exit;
+use wrun::datastore::{Datastore, Run};
+use wrun::model::digest::Digest;
+use wrun::model::event::Event;
+use wrun::model::header::RunHeader;
+use wrun::task::trace::{Asked, Found};
 
 use super::*;
 
@@ -275,4 +280,118 @@ fn results_depend_on_neither_workers_nor_surroundings_nor_where_a_directory_lies
     };
     assert!(trace(1).is_string());
     assert_eq!(trace(1), trace(2), "what was seen is the same");
+}
+
+/// The file of a blob.
+fn blob(world: &World, digest: &str) -> PathBuf {
+    world.store().join("blobs").join(&digest[..2]).join(digest)
+}
+
+fn trace_of(world: &World, task: &str) -> String {
+    let shown = world.json(&["show", task]);
+    shown["records"][0]["trace"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_trace_or_a_file_in_it_that_is_gone_or_damaged_is_named() {
+    let world = world();
+    world.run("touches", &GRANTS).good();
+    let large = Digest::of(&vec![7; 3 << 20]).to_string();
+    for digest in [trace_of(&world, "touches/1/look/-"), large] {
+        let file = blob(&world, &digest);
+        let whole = std::fs::read(&file).unwrap();
+        let mut damaged = whole.clone();
+        let last = damaged.len() - 1;
+        damaged[last] ^= 1;
+        for bytes in [Some(&damaged[..]), Some(&whole[..last]), None] {
+            std::fs::remove_file(&file).unwrap();
+            if let Some(bytes) = bytes {
+                std::fs::write(&file, bytes).unwrap();
+            }
+            let said = world.wrun(&["replay", "touches/1"]);
+            let parts = [
+                "task `look/-` could not be executed again",
+                "trace",
+                &digest,
+            ];
+            assert_ne!(said.code, 0);
+            for part in parts {
+                assert!(said.stderr.contains(part), "{}", said.stderr);
+            }
+            std::fs::write(&file, &whole).unwrap();
+        }
+        world.wrun(&["replay", "touches/1"]).good();
+    }
+}
+
+/// A run that is `of` with the events that `change` makes of its events.
+async fn forged(datastore: &Datastore, of: &Run, change: impl Fn(Event) -> Event) {
+    let header = of.header().clone();
+    let forged = |run| RunHeader { run, ..header };
+    let run = datastore.create_run(&of.id().flow, forged).await.unwrap();
+    let mut writer = run.writer().await.unwrap();
+    for segment in 0..of.segments().await.unwrap() {
+        let events = of.read_segment(segment).await.unwrap();
+        let events: Vec<_> = events.into_iter().map(&change).collect();
+        writer.append(&events).await.unwrap();
+    }
+}
+
+/// A run of which one task has the first `kept` of what it saw in its trace, or all and the last once more.
+fn forge(world: &World, kept: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let datastore = Datastore::open(&world.store().to_str().unwrap().parse().unwrap())
+            .await
+            .unwrap();
+        let trace: Digest = trace_of(world, "touches/1/look/-").parse().unwrap();
+        let bytes = datastore.blobs().get(&trace).await.unwrap();
+        let mut sights: Vec<(Asked, Found)> = ciborium::from_reader(bytes.as_ref()).unwrap();
+        sights.push(sights.last().unwrap().clone());
+        sights.truncate(kept);
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&sights, &mut bytes).unwrap();
+        let other = datastore.blobs().put(bytes.into()).await.unwrap();
+        let run = datastore.run(&"touches/1".parse().unwrap()).await.unwrap();
+        forged(&datastore, &run, |event| match event {
+            Event::Finished {
+                task,
+                attempt,
+                mut record,
+            } => {
+                record.trace = record.trace.map(|_| other);
+                Event::Finished {
+                    task,
+                    attempt,
+                    record,
+                }
+            }
+            event => event,
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_step_that_asks_for_more_or_less_than_it_did_has_diverged() {
+    let world = world();
+    world.run("touches", &GRANTS).good();
+    forge(&world, 3);
+    let said = world
+        .wrun(&["replay", "touches/2"])
+        .fails(exit::DIFFERENT, &[]);
+    insta::assert_snapshot!(said.stdout + &said.stderr, @r"
+    different: 1 difference in 2 tasks, 3 artifacts
+      touches/2/look/-: outcome
+        recorded  succeeded
+        replayed  failed (broken contract): it opened `/corpus/a.txt`, where it asked for nothing more when it was recorded
+    ");
+    forge(&world, usize::MAX);
+    let said = world
+        .wrun(&["replay", "touches/3"])
+        .fails(exit::DIFFERENT, &[]);
+    assert!((said.stdout + &said.stderr).contains("what it saw of the world"));
 }
