@@ -181,6 +181,8 @@ fn small(c: &mut Criterion) {
         seed: 0,
         limits: Limits::default(),
         steps: Default::default(),
+        grants: Default::default(),
+        imports: vec![],
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),

@@ -20,7 +20,9 @@ use wrun::model::header::Limits;
 use wrun::model::record::LogChunk;
 use wrun::model::time::Timestamp;
 use wrun::sandbox::bindings::wrun::flow::types as wit;
-use wrun::sandbox::call::{Context, Given, Profile, Readable, Request, Source};
+use wrun::sandbox::call::{
+    Context, Given, Granted, Not, Profile, Question, Readable, Request, Seen, Source,
+};
 use wrun::sandbox::engine::Setup;
 use wrun::sandbox::execute::{Code, Engines};
 use wrun::sandbox::host::{Host, HostError};
@@ -79,6 +81,7 @@ fn request(step: &str) -> Request {
         item: None,
         branches: None,
         writes: vec!["out".parse().expect("a name")],
+        granted: Granted::default(),
         limits: Limits::default(),
         clock: Timestamp(0),
         entropy: [0; 32],
@@ -103,6 +106,10 @@ impl Host for Void {
 
     async fn branch_task(&mut self, _: u32) -> Result<String, HostError> {
         Ok(String::new())
+    }
+
+    async fn look(&mut self, _: Question) -> Result<Seen, HostError> {
+        Ok(Seen::Not(Not::There))
     }
 
     async fn create(&mut self, _: u32, _: MediaType) -> Result<(), HostError> {

@@ -55,6 +55,8 @@ fn header(run: RunId) -> RunHeader {
         seed: 0,
         limits: Limits::default(),
         steps: Default::default(),
+        grants: Default::default(),
+        imports: Vec::new(),
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),

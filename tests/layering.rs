@@ -58,7 +58,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("postcard", &["sandbox", "snapshot"]),
     ("rand_chacha", &["sandbox"]),
     ("zstd", &["datastore"]),
-    ("cap_std", &["sandbox", "snapshot"]),
+    ("cap_std", &["snapshot", "task"]),
     ("ignore", &["snapshot"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

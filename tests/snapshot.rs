@@ -420,6 +420,8 @@ fn header(run: wrun::model::id::RunId, snapshot: &Snapshot) -> wrun::model::head
         seed: 0,
         limits: Default::default(),
         steps: Default::default(),
+        grants: Default::default(),
+        imports: Vec::new(),
         engine: snapshot.module,
         origin: None,
         anew: Default::default(),

@@ -98,6 +98,13 @@
 //!   those say `float = "portable"`.
 //! - Clocks and random numbers are those of the run, the same at every replay. Derive your own
 //!   chance from [`Task::seed`].
+//!
+//! # Files and variables are there where they are granted
+//!
+//! `std::fs` and `std::env` work with what whoever runs the flow has granted, and with nothing else:
+//! `--allow scratch=64MiB` is an empty directory `/tmp` in memory, `--allow read:corpus=PATH` a
+//! directory to be read as `/corpus`, `--allow env:MODE=fast` a variable. Names in a directory come
+//! sorted, and all times are the beginning of 1970. There is no network.
 
 extern crate self as wrun_sdk;
 

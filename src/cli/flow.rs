@@ -2,16 +2,20 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
+
 use super::context::Context;
 use super::error::{CliError, Kind};
 use crate::config::{Environment, Flags, Settings};
 use crate::datastore::Datastore;
 use crate::model::definition::Definition;
 use crate::model::digest::Digest;
+use crate::model::grant::Grants;
 use crate::model::graph::FlowGraph;
 use crate::model::validate::Problems;
 use crate::runtime::past::Program;
 use crate::runtime::prepare::{self, Code, Prepared};
+use crate::sandbox::call::Profile;
 use crate::sandbox::{Launcher, Modules};
 use crate::snapshot::Options;
 
@@ -73,12 +77,19 @@ impl FlowAt {
     pub(crate) fn load(&self, cx: &Context) -> Result<Loaded, CliError> {
         let workshop = self.workshop(cx, Flags::default())?;
         let describe = prepare::describe(&workshop.modules, &workshop.code, workshop.options);
-        let described = cx.runtime()?.block_on(describe)?;
+        let runtime = cx.runtime()?;
+        let described = runtime.block_on(describe)?;
+        let (module, file) = (described.module, described.file.clone());
+        let bytes = async || std::fs::read(&file).map(Bytes::from);
+        let compiled = workshop.modules.prepare(&module, Profile::default(), bytes);
+        let imports = runtime.block_on(compiled)?.imports().to_vec();
         let graph = FlowGraph::new(&described.definition);
         Ok(Loaded {
             module: described.module,
             definition: described.definition,
             graph,
+            imports,
+            grants: workshop.settings.grants,
         })
     }
 }
@@ -153,4 +164,8 @@ pub(crate) struct Loaded {
     pub(crate) definition: Definition,
     /// What follows from that.
     pub(crate) graph: Result<FlowGraph, Problems>,
+    /// The interfaces that the module imports.
+    pub(crate) imports: Vec<String>,
+    /// What its steps may touch by the settings.
+    pub(crate) grants: Grants,
 }

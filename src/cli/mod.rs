@@ -15,6 +15,7 @@ pub mod error;
 pub mod exit;
 mod explain;
 mod flow;
+mod grants;
 pub mod output;
 pub mod params;
 mod select;

@@ -18,6 +18,8 @@ pub enum Raw {
     Integer(i64),
     /// A number with a point.
     Float(f64),
+    /// Texts in brackets.
+    List(Vec<String>),
     /// Any other kind, by name.
     Other(&'static str),
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Raw {
             Self::Text(text) => f.pad(text),
             Self::Integer(number) => f.pad(&number.to_string()),
             Self::Float(number) => f.pad(&number.to_string()),
+            Self::List(texts) => f.pad(&texts.join(", ")),
             Self::Other(kind) => f.pad(kind),
         }
     }
@@ -98,7 +101,13 @@ fn flatten(entries: &mut Vec<Entry>, text: &str, prefix: &str, table: &DeTable<'
                 .map_or(Raw::Other("a number"), Raw::Float),
             DeValue::Boolean(_) => Raw::Other("a truth value"),
             DeValue::Datetime(_) => Raw::Other("a date"),
-            DeValue::Array(_) => Raw::Other("a list"),
+            DeValue::Array(values) => {
+                let text = |value: &DeValue<'_>| Some(value.as_str()?.to_owned());
+                let texts = values.iter().map(|value| text(value.get_ref()));
+                texts
+                    .collect::<Option<_>>()
+                    .map_or(Raw::Other("a list"), Raw::List)
+            }
         };
         entries.push(Entry { key, value, line });
     }

@@ -9,6 +9,7 @@ use super::file::Raw;
 use super::quantity;
 use super::{Seed, Settings};
 use crate::model::definition::Retry;
+use crate::model::grant::Grant;
 use crate::model::header::StepSettings;
 use crate::model::name::StepName;
 use crate::model::nearest::nearest;
@@ -85,6 +86,12 @@ pub const KEYS: &[Key] = &[
         |s| s.seed.to_string(),
     ),
     key(
+        "grants",
+        "what every step may touch",
+        |s, v, from| set(&mut s.grants.all, grants(v, from)),
+        |s| show_grants(&s.grants.all),
+    ),
+    key(
         "limits.memory",
         "memory of a task",
         |s, v, _| set(&mut s.limits.memory_mib, size_in(v, 1 << 20, 4096)),
@@ -139,6 +146,7 @@ pub const STEP_KEYS: &[&str] = &[
     "cpu",
     "disk",
     "gpus",
+    "grants",
     "memory",
     "retry",
     "retry.backoff",
@@ -171,8 +179,15 @@ pub(super) fn set_step(
     step: &str,
     field: &str,
     value: &Raw,
+    from: &Path,
 ) -> Result<(), String> {
     let name = StepName::new(step).map_err(|error| format!("names no step: {error}"))?;
+    if field == "grants" {
+        settings
+            .grants
+            .steps
+            .insert(name.clone(), grants(value, from)?);
+    }
     let it = settings.steps.entry(name).or_default();
     let retry = it.retry.unwrap_or(Retry {
         times: 0,
@@ -181,6 +196,7 @@ pub(super) fn set_step(
     match field {
         "memory" => it.resources.memory_mib = Some(size_in(value, 1 << 20, 4096)?),
         "disk" => it.resources.disk_mib = Some(size_in(value, 1 << 20, 1 << 30)?),
+        "grants" => {}
         "gpus" => it.resources.gpus = Some(whole(value, 0, 64)?),
         "cpu" => it.resources.cpu_millis = Some(cpu(value)?),
         "timeout" => it.timeout_ms = Some(time(value)?),
@@ -223,6 +239,38 @@ pub(super) fn show_step(step: &StepSettings) -> Vec<(&'static str, String)> {
     all.into_iter()
         .filter_map(|(field, value)| Some((field, value?)))
         .collect()
+}
+
+/// A list of grants; relative paths in it are taken from `from`.
+fn grants(value: &Raw, from: &Path) -> Result<Vec<Grant>, String> {
+    let texts = match value {
+        Raw::List(texts) => texts.clone(),
+        Raw::Text(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+        _ => return Err("takes a list of texts, e.g. `[\"scratch=64MiB\"]`".to_owned()),
+    };
+    let mut grants = Vec::new();
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        let mut grant: Grant = text
+            .parse()
+            .map_err(|error| format!("has no grant there: {error}"))?;
+        if let Grant::Read { path: there, .. } = &mut grant {
+            *there = path(there, from)?;
+        }
+        grants.push(grant);
+    }
+    Ok(grants)
+}
+
+/// Grants as they would be written, separated by commas.
+pub(super) fn show_grants(grants: &[Grant]) -> String {
+    match grants {
+        [] => "nothing".to_owned(),
+        grants => grants
+            .iter()
+            .map(Grant::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
 }
 
 fn set<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
@@ -269,7 +317,7 @@ fn whole<T: TryFrom<u64>>(value: &Raw, least: u64, most: u64) -> Result<T, Strin
     let number = match value {
         Raw::Integer(number) => u64::try_from(*number).ok(),
         Raw::Text(text) => text.trim().parse().ok(),
-        Raw::Float(_) | Raw::Other(_) => None,
+        Raw::Float(_) | Raw::List(_) | Raw::Other(_) => None,
     };
     let fits = number.filter(|number| (least..=most).contains(number));
     let range = || format!("takes a whole number from {least} to {most}");
@@ -308,7 +356,7 @@ fn cpu(value: &Raw) -> Result<u32, String> {
         Raw::Integer(number) => Some(*number as f64),
         Raw::Float(number) => Some(*number),
         Raw::Text(text) => text.trim().parse().ok(),
-        Raw::Other(_) => None,
+        Raw::List(_) | Raw::Other(_) => None,
     };
     let fits = cores.filter(|cores| (0.001..=1024.0).contains(cores));
     let range = || "takes a number of processors from 0.001 to 1024".to_owned();

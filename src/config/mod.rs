@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::model::grant::Grants;
 use crate::model::header::{Limits, StepSettings};
 use crate::model::name::StepName;
 
@@ -90,6 +91,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What the operator says about single steps.
     pub steps: BTreeMap<StepName, StepSettings>,
+    /// What steps may touch; values of variables are not looked at yet.
+    pub grants: Grants,
     /// The project that was found.
     pub project: Project,
     origins: BTreeMap<String, Origin>,
@@ -294,6 +297,7 @@ impl Settings {
             seed: Seed::Fixed(0),
             limits: Limits::default(),
             steps: BTreeMap::new(),
+            grants: Grants::default(),
             project,
             origins: BTreeMap::new(),
         }
@@ -339,7 +343,7 @@ impl Settings {
         let result = match keys::find(key) {
             Some(found) => (found.set)(self, value, directory),
             None => match keys::step_key(key) {
-                Some((step, field)) => keys::set_step(self, step, field, value),
+                Some((step, field)) => keys::set_step(self, step, field, value, directory),
                 None => {
                     let similar = keys::similar(key);
                     return Err(ConfigError::Unknown {
@@ -385,6 +389,14 @@ impl Settings {
                     value,
                 });
             }
+        }
+        for (step, grants) in &self.grants.steps {
+            let key = format!("steps.{step}.grants");
+            shown.push(Shown {
+                origin: self.origin(&key),
+                key,
+                value: keys::show_grants(grants),
+            });
         }
         shown
     }

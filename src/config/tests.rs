@@ -243,7 +243,7 @@ fn mistakes_are_refused_with_file_and_line() {
     hint: did you mean `steps.fit.cpu`?
 
     wrun.toml:2: there is no setting `steps.fit.queue`
-    hint: there are `cpu`, `disk`, `gpus`, `memory`, `retry`, `retry.backoff`, `retry.times`, `timeout`
+    hint: there are `cpu`, `disk`, `gpus`, `grants`, `memory`, `retry`, `retry.backoff`, `retry.times`, `timeout`
 
     wrun.toml:2: there is no setting `step.fit.cpu`
     hint: did you mean `steps.fit.cpu`?

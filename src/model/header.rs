@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::artifact::Artifact;
 use super::definition::{Resources, Retry, Step};
 use super::digest::Digest;
+use super::grant::{Class, Grants};
 use super::id::{RunId, RunNumber};
 use super::name::{StepName, Tag};
 use super::time::Timestamp;
@@ -117,6 +118,12 @@ pub struct RunHeader {
     /// What the operator said about single steps.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub steps: BTreeMap<StepName, StepSettings>,
+    /// What its steps may touch.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    pub grants: Grants,
+    /// The interfaces that the module imports, without their versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<String>,
     /// The engine that the driver had.
     pub engine: Digest,
     /// The run that this one continues.
@@ -132,4 +139,16 @@ pub struct RunHeader {
     pub tags: Vec<Tag>,
     /// The version of wrun that started it.
     pub wrun: String,
+}
+
+impl RunHeader {
+    /// The class of the step that can see the most; none when it is not recorded what the module imports.
+    pub fn class(&self) -> Option<Class> {
+        if self.imports.is_empty() {
+            return None;
+        }
+        let granted = self.grants.steps.values().flatten();
+        let grants = self.grants.all.iter().chain(granted);
+        Some(Class::of(&self.imports, grants))
+    }
 }

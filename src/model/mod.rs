@@ -4,7 +4,7 @@
 //! stored or printed has one order. The types read from the outside in: names ([`name`]), places
 //! ([`id`], [`pathspec`]), what a module says about itself ([`definition`]), the checked graph that
 //! follows from it ([`graph`], [`validate`]), and what happens to it in a run ([`header`],
-//! [`artifact`], [`record`], [`failure`], [`event`]). [`nearest`] finds what a misspelt name was meant to be.
+//! [`grant`], [`artifact`], [`record`], [`failure`], [`event`]). [`nearest`] finds what a misspelt name was meant to be.
 //!
 //! Uses nothing of this crate. Every other room uses it.
 
@@ -13,6 +13,7 @@ pub mod definition;
 pub mod digest;
 pub mod event;
 pub mod failure;
+pub mod grant;
 pub mod graph;
 pub mod header;
 pub mod id;

@@ -1,11 +1,15 @@
 //! What is known of a flow before it runs: its problems, or what it consists of.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::style::Style;
 use super::table::{Align, Cell, Table};
 use super::{clean, human, json as shape};
+use crate::model::grant::{Class, Grants};
 use crate::model::graph::{EdgeIx, FlowGraph, StepIx, StepNode};
+use crate::model::name::StepName;
 use crate::model::validate::{Problem, Problems};
 
 /// All problems, one after the other, each with what to do about it.
@@ -50,6 +54,38 @@ pub fn summary(graph: &FlowGraph, style: &Style) -> String {
         text += &format!("\n{}", parameters(graph, style));
     }
     text + "\n" + &steps(graph, style)
+}
+
+/// How exact each step is, from what its module imports and what it is granted.
+pub fn classes(
+    graph: &FlowGraph,
+    imports: &[String],
+    grants: &Grants,
+) -> BTreeMap<StepName, Class> {
+    let steps = graph.steps().iter();
+    let class = |step: &StepNode| Class::of(imports, grants.of(&step.name));
+    steps.map(|step| (step.name.clone(), class(step))).collect()
+}
+
+/// How exact the steps are, in words, and what they are granted.
+pub fn touching(graph: &FlowGraph, imports: &[String], grants: &Grants) -> String {
+    let mut of: BTreeMap<Class, Vec<&str>> = BTreeMap::new();
+    let classes = classes(graph, imports, grants);
+    for (step, class) in &classes {
+        of.entry(*class).or_default().push(step.as_str());
+    }
+    let mut text = "\n".to_owned();
+    for (class, steps) in &of {
+        let whose = match of.len() {
+            1 => String::new(),
+            _ => format!(" ({})", clean::short(&steps.join(", "), 60)),
+        };
+        text += &format!("class    {class}{whose}: {}\n", class.words());
+    }
+    for grant in grants.lines() {
+        text += &format!("granted  {}\n", clean::line(&grant));
+    }
+    text
 }
 
 fn counts(graph: &FlowGraph) -> String {

@@ -186,6 +186,10 @@ pub fn header(header: &RunHeader) -> Json {
     put("engine", json!(header.engine));
     put("seed", header.seed.into());
     put("limits", json!(header.limits));
+    put("grants", json!(header.grants.lines()));
+    if let Some(class) = header.class() {
+        put("class", json!(class));
+    }
     put("clock", json!(header.clock));
     put("known_as", header.known_as.into());
     Json::Object(it)

@@ -79,7 +79,11 @@ impl Narrator {
         if let Some(origin) = &header.origin {
             line += &format!(", continues {origin}");
         }
-        vec![line]
+        let granted = header.grants.lines();
+        let granted = granted
+            .iter()
+            .map(|grant| format!("granted {}", clean::line(grant)));
+        [line].into_iter().chain(granted).collect()
     }
 
     fn printed(&mut self, task: &TaskId, chunks: &[LogChunk]) -> Vec<String> {

@@ -57,7 +57,7 @@ pub fn is_of_the_machine(failure: &Failure) -> bool {
 }
 
 /// The first difference of two attempts at one task: what they read, how they ended, what they
-/// wrote, what they asked for, what they printed.
+/// wrote, what they asked for, what they saw of the world, what they printed.
 ///
 /// # Errors
 /// When a blob that must be read to tell cannot be.
@@ -78,7 +78,20 @@ pub async fn attempts(before: Side<'_>, now: Side<'_>) -> Result<Option<Differen
         let (was, is) = (words(before.record), words(now.record));
         return Ok(Some(Difference::new("what it asked for", was, is)));
     }
+    if let Some(found) = traces(before.record, now.record) {
+        return Ok(Some(found));
+    }
     logs(before, now).await
+}
+
+/// Whether one of two attempts looked less far than the other.
+fn traces(before: &Record, now: &Record) -> Option<Difference> {
+    let name = |record: &Record| match &record.trace {
+        None => "nothing".to_owned(),
+        Some(trace) => format!("trace `{}`", trace.short()),
+    };
+    let differs = before.trace != now.trace;
+    differs.then(|| Difference::new("what it saw of the world", name(before), name(now)))
 }
 
 /// The first difference of what came out of two attempts: how they ended, what they wrote, what

@@ -84,7 +84,8 @@ impl Notes {
 }
 
 fn entry(site: &Site, task: &TaskId, attempt: u32, record: &Record) -> Option<Digest> {
-    if record.result.is_err() {
+    // What it saw of the world may be otherwise next time.
+    if record.result.is_err() || record.trace.is_some() {
         return None;
     }
     memo::key(

@@ -25,7 +25,7 @@ use crate::model::record::{LogChunk, Record};
 use crate::sandbox::call::Profile;
 use crate::sandbox::{Launcher, Modules};
 use crate::scheduler::Assignment;
-use crate::task::attempt::{Clock, run_attempt};
+use crate::task::attempt::{Clock, repeat_attempt};
 use crate::task::host::Listener;
 use crate::task::site::{Site, Slot};
 
@@ -490,7 +490,8 @@ async fn again(job: &Job, slot: &mut Slot, clock: &dyn Clock) -> (Record, Vec<Lo
     let mut tries = 0;
     loop {
         let ear = Ear::default();
-        let record = run_attempt(&job.site, slot, &job.assignment, clock, &ear).await;
+        let (voices, trace) = ((clock, &ear as &dyn Listener), job.record.trace.as_ref());
+        let record = repeat_attempt(&job.site, slot, &job.assignment, voices, trace).await;
         tries += 1;
         let failed = record.result.as_ref().err();
         if tries < TRIES && failed.is_some_and(|failure| failure.kind.is_infrastructure()) {

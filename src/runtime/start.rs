@@ -22,6 +22,7 @@ use crate::datastore::run::{Run, RunError};
 use crate::executor::local::LocalExecutor;
 use crate::model::artifact::{MediaType, Value};
 use crate::model::event::{Event, RunStatus};
+use crate::model::grant::Grants;
 use crate::model::graph::FlowGraph;
 use crate::model::header::{Anew, Limits, RunHeader, StepSettings};
 use crate::model::id::{RunId, RunNumber};
@@ -32,6 +33,7 @@ use crate::sandbox::call::Profile;
 use crate::sandbox::engine::engine_id;
 use crate::scheduler::{Command, Policy, Scheduler};
 use crate::task::attempt::Clock;
+use crate::task::grants::Secrets;
 use crate::task::site::Site;
 use crate::task::values::Values;
 
@@ -101,6 +103,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What the operator says about single steps.
     pub steps: BTreeMap<StepName, StepSettings>,
+    /// What its steps may touch: variables have their values, secrets their digests.
+    pub grants: Grants,
     /// Tags.
     pub tags: Vec<Tag>,
     /// Who starts it.
@@ -182,6 +186,7 @@ pub async fn create(
         seed,
         limits,
         steps,
+        grants,
         tags,
         user,
         workers,
@@ -202,6 +207,11 @@ pub async fn create(
         seed,
         limits,
         steps,
+        grants,
+        imports: program
+            .compiled
+            .first()
+            .map_or(Vec::new(), |it| it.imports().to_vec()),
         engine: engine_id(Profile::default()),
         anew: origin
             .as_ref()
@@ -243,6 +253,7 @@ pub(super) fn site(
         values: Arc::new(Values::new(datastore.clone(), run.clone())),
         lists: Arc::default(),
         modules: program.compiled,
+        secrets: Secrets::of(&run.header().grants, |name| std::env::var(name).ok()),
         launcher: launcher.clone(),
     }
 }

@@ -11,6 +11,9 @@ use crate::model::name::{ArtifactName, FlowName, StepName};
 use crate::model::record::{LogChunk, Observed, Outcome};
 use crate::model::time::Timestamp;
 
+/// The longest path that a step may name, in bytes.
+pub const MAX_PATH: usize = 4096;
+
 /// How code is compiled where a flow may choose. Part of the engine id.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -83,6 +86,77 @@ pub struct Branches {
     pub names: Vec<ArtifactName>,
 }
 
+/// What the operator lets a step touch, as the step sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// The size of its scratch directory in MiB; 0 when it has none.
+    pub scratch_mib: u32,
+    /// The names of the directories that it may read, sorted.
+    pub directories: Vec<String>,
+    /// Its environment, sorted by name.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Something that a step wants to know about a directory that it may read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The position in [`Granted::directories`].
+    pub directory: u32,
+    /// Where in it: names joined by `/`, none of them `.` or `..`; empty for the directory itself.
+    pub path: String,
+    /// What it wants to know.
+    pub look: Look,
+}
+
+/// What can be asked about a place in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// What is there, and how large.
+    Stat,
+    /// The names in a directory.
+    List,
+    /// The bytes of a file.
+    Open,
+}
+
+/// What is at a place in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A file.
+    File,
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seen {
+    /// To [`Look::Stat`]: what is there, and the bytes of a file.
+    Stat(Kind, u64),
+    /// To [`Look::List`]: the names, sorted by their bytes.
+    List(Vec<(String, Kind)>),
+    /// To [`Look::Open`]: its number as [`Source::File`], and how many bytes it has.
+    Open(u32, u64),
+    /// Why it cannot be answered.
+    Not(Not),
+}
+
+/// Why there is no answer to a [`Question`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Not {
+    /// There is nothing.
+    There,
+    /// It, or something before it, is no directory.
+    Directory,
+    /// It is a directory, and a file was wanted.
+    File,
+    /// The machine does not let wrun read it.
+    Allowed,
+}
+
 /// All that a cell needs to execute one attempt.
 ///
 /// Only what decides about the result: nothing of the host, of time or of who asks.
@@ -102,6 +176,8 @@ pub struct Request {
     pub branches: Option<Branches>,
     /// The artifacts that the step may write.
     pub writes: Vec<ArtifactName>,
+    /// What the step may touch besides.
+    pub granted: Granted,
     /// The limits of the sandbox. `memory_mib` and `timeout_ms` are already the step's own.
     pub limits: Limits,
     /// Where the virtual clocks start.
@@ -133,6 +209,8 @@ pub enum Source {
         /// The position in [`Branches::names`].
         name: u32,
     },
+    /// A file of a granted directory, counted from 0 in the order in which they were opened.
+    File(u32),
 }
 
 /// An artifact that a task wrote. Not yet checked by the agent.

@@ -10,6 +10,7 @@ use super::call::{Profile, Reply, Request};
 use super::engine::{POOL_TABLE_ELEMENTS, Setup, engine_id};
 use super::trap;
 use super::world::agent::Agent;
+use super::world::files::Files;
 use super::world::stop::Stop;
 use super::world::{self, Guest, IMPORTS, feedback};
 use crate::model::definition::Definition;
@@ -55,6 +56,7 @@ pub struct Prepared {
     describe: ComponentExportIndex,
     run: ComponentExportIndex,
     engine_id: Digest,
+    imports: Vec<String>,
 }
 
 impl Prepared {
@@ -67,7 +69,7 @@ impl Prepared {
         component: &Component,
         engine_id: Digest,
     ) -> Result<Self, Refusal> {
-        check_imports(component)?;
+        let imports = imports(component)?;
         let export = |name: &str| {
             component.get_export_index(None, name).ok_or_else(|| {
                 Refusal::World(format!("it exports no function `{name}`, so it is no flow"))
@@ -82,6 +84,7 @@ impl Prepared {
             describe,
             run,
             engine_id,
+            imports,
         })
     }
 
@@ -117,6 +120,8 @@ impl Prepared {
             }
             Err(error) => Err(trap::failure(&error, store.data(), &limits)),
         };
+        let files = &store.data().files;
+        let result = result.map_err(|failure| about_files(failure, files));
         let mut guest = store.into_data();
         let finished = guest.printed.finish(guest.agent.as_mut());
         let result = match finished {
@@ -190,15 +195,19 @@ impl PoolFull {
     }
 }
 
-fn check_imports(component: &Component) -> Result<(), Refusal> {
+/// The interfaces that a module imports, without their versions, sorted.
+fn imports(component: &Component) -> Result<Vec<String>, Refusal> {
     let ty = component.component_type();
+    let mut imports = Vec::new();
     for (name, _) in ty.imports(component.engine()) {
         let interface = name.split('@').next().unwrap_or(name);
         if !IMPORTS.contains(&interface) {
             return Err(Refusal::Import(name.to_owned()));
         }
+        imports.push(interface.to_owned());
     }
-    Ok(())
+    imports.sort();
+    Ok(imports)
 }
 
 fn outcome_of(outcome: wit::Outcome) -> Result<Outcome, Failure> {
@@ -226,6 +235,15 @@ fn failure_of(failure: wit::Failure) -> Failure {
         .map(|cause| feedback::cut(cause, MAX_MESSAGE).to_owned())
         .collect();
     result
+}
+
+/// Advises whoever failed because of files.
+fn about_files(mut failure: Failure, files: &Files) -> Failure {
+    if failure.hint.is_none() {
+        let mut texts = failure.causes.iter().chain([&failure.message]);
+        failure.hint = texts.find_map(|text| files.advice(text));
+    }
+    failure
 }
 
 /// Processor time of this thread, in nanoseconds.
@@ -310,6 +328,15 @@ impl Code {
         let prepared = Prepared::new(linker, &component, engine_id(setup.profile))?;
         self.prepared.insert(setup, prepared);
         Ok(())
+    }
+
+    /// The interfaces that the module imports, without their versions, sorted.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn imports(&mut self, engines: &mut Engines) -> Result<Vec<String>, Refusal> {
+        let prepared = self.prepare(engines, &Limits::default())?;
+        Ok(prepared.imports.clone())
     }
 
     /// Executes one task.

@@ -3,16 +3,19 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::call::{Given, Source};
+use super::call::{Given, Question, Seen, Source};
 use crate::model::artifact::MediaType;
+use crate::model::failure::FailureKind;
 use crate::model::record::LogChunk;
 
 /// The agent could not answer: its datastore failed, or the cell asked for what does not exist.
 ///
-/// Ends the attempt as a failure of the infrastructure, never as the guest's.
+/// Ends the attempt.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct HostError {
+    /// What the attempt ends with: as a rule a failure of the infrastructure and not of the guest.
+    pub kind: FailureKind,
     /// What happened, in one sentence with its causes.
     pub message: String,
 }
@@ -39,6 +42,10 @@ pub trait Host: Send {
 
     /// The task at the end of branch `branch`, e.g. `count/7`.
     async fn branch_task(&mut self, branch: u32) -> Result<String, HostError>;
+
+    /// Looks at a granted directory. The files that are opened are counted from 0 and are read as
+    /// [`Source::File`].
+    async fn look(&mut self, question: Question) -> Result<Seen, HostError>;
 
     /// Opens the writer `writer`, a number that this task has not used before.
     async fn create(&mut self, writer: u32, media: MediaType) -> Result<(), HostError>;

@@ -132,6 +132,7 @@ struct Compiled {
     key: String,
     file: File,
     size: u64,
+    imports: Vec<String>,
 }
 
 impl CompiledModule {
@@ -160,10 +161,18 @@ impl CompiledModule {
         self.0.size
     }
 
+    /// The interfaces that it imports, without their versions, sorted.
+    pub fn imports(&self) -> &[String] {
+        &self.0.imports
+    }
+
     pub(super) fn file(&self) -> &File {
         &self.0.file
     }
 }
+
+/// What is on the shelf: compiled code, how long it is, and what the module imports.
+type Found = ((File, u64), Vec<String>);
 
 /// The compiled modules of this machine.
 pub struct Modules {
@@ -198,7 +207,7 @@ impl Modules {
     ) -> Result<CompiledModule, ModuleError> {
         let engine = engine_id(profile);
         let key = key(module, &engine, profile)?;
-        let found = |file: File, size| {
+        let found = |((file, size), imports): Found| {
             let key = key.clone();
             CompiledModule(Arc::new(Compiled {
                 module: *module,
@@ -207,14 +216,15 @@ impl Modules {
                 key,
                 file,
                 size,
+                imports,
             }))
         };
-        if let Some((file, size)) = self.shelf.find_code(&key)? {
-            return Ok(found(file, size));
+        if let Some(there) = self.find(&key)? {
+            return Ok(found(there));
         }
         let _one_at_a_time = self.compiling.lock().await;
-        if let Some((file, size)) = self.shelf.find_code(&key)? {
-            return Ok(found(file, size));
+        if let Some(there) = self.find(&key)? {
+            return Ok(found(there));
         }
         let wasm = bytes().await.map_err(|source| ModuleError::Read {
             module: *module,
@@ -228,12 +238,24 @@ impl Modules {
             });
         }
         check_kind(&wasm)?;
-        let code = self.compile(profile, &wasm).await?;
-        let (file, size) = self.shelf.store_code(&key, &code)?;
-        Ok(found(file, size))
+        let (code, imports) = self.compile(profile, &wasm).await?;
+        self.shelf.store_imports(&key, &imports)?;
+        Ok(found((self.shelf.store_code(&key, &code)?, imports)))
     }
 
-    async fn compile(&self, profile: Profile, wasm: &[u8]) -> Result<Bytes, ModuleError> {
+    /// What the shelf has under `key`; none when it does not have all of it.
+    fn find(&self, key: &str) -> Result<Option<Found>, ModuleError> {
+        let Some(imports) = self.shelf.find_imports(key)? else {
+            return Ok(None);
+        };
+        Ok(self.shelf.find_code(key)?.map(|code| (code, imports)))
+    }
+
+    async fn compile(
+        &self,
+        profile: Profile,
+        wasm: &[u8],
+    ) -> Result<(Bytes, Vec<String>), ModuleError> {
         let mut cell = Cell::spawn(&self.launcher)
             .await
             .map_err(ModuleError::Cell)?;
@@ -309,7 +331,7 @@ fn refused(error: CellError) -> ModuleError {
 
 fn reason(import: &str) -> &'static str {
     if import.starts_with("wasi:sockets") || import.starts_with("wasi:http") {
-        "steps have no network; give the data as a parameter or an artifact, and remove what opens connections (`std::net`, an HTTP client)"
+        "steps have no network, and no grant opens it; give the data as a parameter, an artifact or a directory (`--allow read:NAME=PATH`), and remove what opens connections (`std::net`, an HTTP client)"
     } else if import.starts_with("wasi:") {
         "this part of WASI cannot be answered the same way twice; remove what uses it"
     } else if import.starts_with("wrun:flow") {

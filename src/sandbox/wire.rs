@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{Given, Profile, Reply, Request, Source};
+use super::call::{Given, Profile, Question, Reply, Request, Seen, Source};
 use super::execute::Refusal;
 use crate::model::artifact::MediaType;
 use crate::model::definition::Definition;
@@ -65,6 +65,8 @@ pub enum ToCell {
     Branches(Vec<Option<Given>>),
     /// The answer to [`ToAgent::BranchTask`].
     BranchTask(String),
+    /// The answer to [`ToAgent::Look`].
+    Seen(Seen),
 }
 
 /// What the cell says.
@@ -80,7 +82,10 @@ pub enum ToAgent {
     /// The module cannot be used.
     Refused(Refusal),
     /// Compiled code is in the body.
-    Compiled,
+    Compiled {
+        /// What the module imports, without versions.
+        imports: Vec<String>,
+    },
     /// The code is loaded.
     Loaded,
     /// What the module said of itself.
@@ -110,6 +115,8 @@ pub enum ToAgent {
         /// Which branch.
         branch: u32,
     },
+    /// Something of a granted directory is wanted.
+    Look(Question),
     /// A writer is opened. Not answered.
     Create {
         /// Its number.

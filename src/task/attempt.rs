@@ -13,10 +13,12 @@ use crate::model::time::Timestamp;
 use crate::sandbox::call::{Branches, Context, Given, Profile, Readable, Reply, Request};
 use crate::scheduler::Assignment;
 
+use super::grants;
 use super::host::{AttemptHost, Listener};
 use super::inputs;
 use super::outputs;
 use super::site::{Site, Slot};
+use super::trace::Trace;
 
 /// The clock of the machine, given by whoever may look at it.
 pub trait Clock: Send + Sync {
@@ -35,14 +37,43 @@ pub async fn run_attempt(
     clock: &dyn Clock,
     listener: &dyn Listener,
 ) -> Record {
+    attempt(site, slot, assignment, (clock, listener), Ok(Trace::live())).await
+}
+
+/// Executes `assignment` once more: what the attempt saw that left `trace` is all that it sees.
+///
+/// Otherwise as [`run_attempt`]. One that looks at something else ends with a failure that says so.
+pub async fn repeat_attempt(
+    site: &Site,
+    slot: &mut Slot,
+    assignment: &Assignment,
+    (clock, listener): (&dyn Clock, &dyn Listener),
+    trace: Option<&Digest>,
+) -> Record {
+    let trace = Trace::recorded(&site.datastore, trace).await;
+    let trace = trace.map_err(|error| {
+        let message = format!("the trace of the attempt cannot be read: {error}");
+        Failure::new(FailureKind::Infrastructure, message)
+    });
+    attempt(site, slot, assignment, (clock, listener), trace).await
+}
+
+async fn attempt(
+    site: &Site,
+    slot: &mut Slot,
+    assignment: &Assignment,
+    (clock, listener): (&dyn Clock, &dyn Listener),
+    trace: Result<Trace, Failure>,
+) -> Record {
     let started_at = clock.now();
     let node = site.graph.step(assignment.step);
     let profile = Profile::of(node);
     let mut inputs = Digest::from_bytes([0; 32]);
-    let mut record = match execute(site, slot, assignment, listener, &mut inputs).await {
-        Ok(record) => record,
-        Err(failure) => failed(failure),
+    let executed = match trace {
+        Ok(trace) => execute(site, slot, assignment, (listener, trace), &mut inputs).await,
+        Err(failure) => Err(failure),
     };
+    let mut record = executed.unwrap_or_else(failed);
     record.inputs = inputs;
     record.engine = *site.module(profile).engine();
     record.usage.started_at = started_at;
@@ -68,7 +99,7 @@ async fn execute(
     site: &Site,
     slot: &mut Slot,
     assignment: &Assignment,
-    listener: &dyn Listener,
+    (listener, trace): (&dyn Listener, Trace),
     inputs: &mut Digest,
 ) -> Result<Record, Failure> {
     let node = site.graph.step(assignment.step);
@@ -80,7 +111,7 @@ async fn execute(
     let request = request(site, node, assignment, &reads).await?;
     *inputs = inputs::digest(node, assignment, request.item.as_deref());
     let names = node.inputs.iter().map(|read| read.name.clone()).collect();
-    let mut host = AttemptHost::new(site, assignment, reads, names, listener);
+    let mut host = AttemptHost::new(site, assignment, reads, names, listener, trace);
     let profile = request.profile;
     let cell = slot
         .cell(site, profile)
@@ -115,6 +146,13 @@ async fn settle(site: &Site, node: &StepNode, host: &mut AttemptHost<'_>, reply:
         ..failed(Failure::new(FailureKind::Error, ""))
     };
     record.result = result;
+    match host.trace.store(&site.datastore).await {
+        Ok(trace) => record.trace = trace,
+        Err(error) => {
+            let message = format!("could not store the trace of the attempt: {error}");
+            return failed(Failure::new(FailureKind::Infrastructure, message));
+        }
+    }
     record.logs = outputs::logs(site, logs).await;
     record.observed = observed;
     record.usage.cpu_us = cpu_us;
@@ -170,6 +208,7 @@ async fn request(
         item,
         branches,
         writes: node.writes.iter().map(|w| w.name.clone()).collect(),
+        granted: grants::granted(&site.header, &site.secrets, &node.name)?,
         limits: site.limits(&assignment.task),
         clock: site.header.clock,
         entropy: site.entropy(&assignment.task),

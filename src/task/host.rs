@@ -1,4 +1,4 @@
-//! Answers a running task out of the datastore.
+//! Answers a running task: out of the datastore, and out of the directories that it may read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,12 +6,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::directory::{self, Sight};
+use super::grants;
 use super::site::Site;
+use super::trace::{Asked, Found, Trace};
 use crate::datastore::blob::{BlobReader, BlobWriter};
 use crate::model::artifact::{INLINE_VALUE, MediaType, Value, ValueAt};
+use crate::model::digest::Digest;
+use crate::model::failure::FailureKind;
 use crate::model::name::ArtifactName;
 use crate::model::record::LogChunk;
-use crate::sandbox::call::{Given, Source};
+use crate::sandbox::call::{Given, Question, Seen, Source};
 use crate::sandbox::host::{Host, HostError};
 use crate::scheduler::{Assignment, Branch};
 
@@ -19,6 +24,8 @@ use crate::scheduler::{Assignment, Branch};
 const MOST_BYTES: u32 = 8 * 1024 * 1024;
 /// The most branches that one answer carries.
 const MOST_BRANCHES: usize = 16 * 1024;
+/// How many bytes of a file are read at once.
+const PIECE: usize = 1 << 20;
 /// How many readers of large values are kept open at once.
 const OPEN_READERS: usize = 16;
 
@@ -41,6 +48,9 @@ pub struct AttemptHost<'a> {
     /// What it may still write, in bytes: a cell counts too, but a cell is not to be believed.
     output_left: u64,
     listener: &'a dyn Listener,
+    /// What it saw of the directories that it may read.
+    pub trace: Trace,
+    directories: BTreeMap<u32, Arc<cap_std::fs::Dir>>,
 }
 
 fn failed(what: &str, error: &dyn std::error::Error) -> HostError {
@@ -50,23 +60,45 @@ fn failed(what: &str, error: &dyn std::error::Error) -> HostError {
         message.push_str(&format!(": {cause}"));
         source = cause.source();
     }
-    HostError { message }
+    HostError {
+        kind: FailureKind::Infrastructure,
+        message,
+    }
 }
 
 fn refused(message: impl Into<String>) -> HostError {
     HostError {
+        kind: FailureKind::Infrastructure,
         message: message.into(),
     }
 }
 
+/// Does what waits for the disk where it holds up nobody.
+async fn blocking<T: Send + 'static>(
+    does: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    let done = tokio::task::spawn_blocking(does).await;
+    done.unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
+}
+
+/// The next bytes of a file; fewer than [`PIECE`] only at its end.
+fn read_piece(file: std::fs::File) -> std::io::Result<(std::fs::File, Bytes)> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    (&file).take(PIECE as u64).read_to_end(&mut bytes)?;
+    Ok((file, bytes.into()))
+}
+
 impl<'a> AttemptHost<'a> {
-    /// A host for `assignment`, which reads `reads` and, of each branch, `names`.
+    /// A host for `assignment`, which reads `reads` and, of each branch, `names`, and keeps what it
+    /// sees in `trace`.
     pub fn new(
         site: &'a Site,
         assignment: &'a Assignment,
         reads: Vec<Option<Value>>,
         names: Vec<ArtifactName>,
         listener: &'a dyn Listener,
+        trace: Trace,
     ) -> Self {
         let output_left = site.header.limits.output_mib.saturating_mul(1024 * 1024);
         let (readers, writers) = (BTreeMap::new(), BTreeMap::new());
@@ -79,6 +111,8 @@ impl<'a> AttemptHost<'a> {
             writers,
             output_left,
             listener,
+            trace,
+            directories: BTreeMap::new(),
         }
     }
 
@@ -93,6 +127,7 @@ impl<'a> AttemptHost<'a> {
                     .get(self.names.get(name as usize)?.as_str())
                     .cloned()
             }
+            Source::File(file) => self.trace.file(file).cloned(),
         }
     }
 
@@ -120,6 +155,64 @@ impl<'a> AttemptHost<'a> {
         }
         self.readers.insert(source, reader.clone());
         Ok(reader)
+    }
+
+    /// Looks at the granted directory `number`, which is at `root`.
+    async fn see(&mut self, number: u32, root: &str, asked: &Asked) -> Result<Found, HostError> {
+        let unseen = |error: std::io::Error| failed(&format!("could not read `{root}`"), &error);
+        let known = self.directories.get(&number).cloned();
+        let (root_path, path, look) = (root.to_owned(), asked.path.clone(), asked.look);
+        let looked = blocking(move || {
+            let root = known.map_or_else(|| directory::open(&root_path), Ok)?;
+            Ok((directory::look(&root, &path, look)?, root))
+        });
+        let (sight, opened) = looked.await.map_err(unseen)?;
+        self.directories.insert(number, opened);
+        Ok(match sight {
+            Sight::Stat(kind, size) => Found::Stat(kind, size),
+            Sight::List(names) => Found::List(names),
+            Sight::Not(not) => Found::Not(not),
+            Sight::File(file) => self.take_in(file, root).await?,
+        })
+    }
+
+    /// Reads a whole file: into the trace when it is small, else into a blob.
+    async fn take_in(&mut self, file: std::fs::File, root: &str) -> Result<Found, HostError> {
+        let mut file = file;
+        let mut blob = None;
+        let mut first = Bytes::new();
+        loop {
+            let piece;
+            let read = blocking(move || read_piece(file)).await;
+            (file, piece) =
+                read.map_err(|e| failed(&format!("could not read a file in `{root}`"), &e))?;
+            let last = piece.len() < PIECE;
+            if blob.is_none() && last && self.trace.has_room_for(piece.len() as u64) {
+                first = piece;
+                break;
+            }
+            let writer: &mut BlobWriter =
+                blob.get_or_insert_with(|| self.site.datastore.blobs().writer());
+            let written = writer.write(piece).await;
+            written.map_err(|e| failed("could not store a file", &e))?;
+            if last {
+                break;
+            }
+        }
+        let Some(blob) = blob else {
+            return Ok(Found::File {
+                digest: Digest::of(&first),
+                size: first.len() as u64,
+                bytes: Some(first),
+            });
+        };
+        let finished = blob.finish().await;
+        let (digest, size) = finished.map_err(|e| failed("could not store a file", &e))?;
+        Ok(Found::File {
+            digest,
+            size,
+            bytes: None,
+        })
     }
 
     /// The value with its bytes when they are few.
@@ -198,6 +291,24 @@ impl Host for AttemptHost<'_> {
             .ok_or_else(|| refused("it asked for a branch that does not exist"))?
             .task
             .to_string())
+    }
+
+    async fn look(&mut self, question: Question) -> Result<Seen, HostError> {
+        let step = &self.assignment.task.step;
+        let directories = grants::directories(&self.site.header, step);
+        let (name, path) = *directories
+            .get(question.directory as usize)
+            .ok_or_else(|| refused("it looked at a directory that it was not granted"))?;
+        let asked = Asked {
+            directory: name.to_owned(),
+            path: question.path,
+            look: question.look,
+        };
+        let found = match self.trace.answer(&asked)? {
+            Some(found) => found,
+            None => self.see(question.directory, path, &asked).await?,
+        };
+        self.trace.keep(asked, found)
     }
 
     async fn create(&mut self, writer: u32, media: MediaType) -> Result<(), HostError> {

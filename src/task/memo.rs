@@ -1,8 +1,9 @@
 //! The key under which the result of a task can be found again.
 //!
 //! A task can see nothing but its inputs and what it asks for, so a result belongs to its module,
-//! engine, limits and inputs, and to the answers to what it asked for. A task that asked for
-//! nothing gives the same wherever it stands and whenever it runs.
+//! engine, limits, grants and inputs, and to the answers to what it asked for. A task that asked for
+//! nothing gives the same wherever it stands and whenever it runs. What depends on what a task saw
+//! of the world belongs to nothing that is known before it is executed: it has no key.
 
 use crate::model::digest::Digest;
 use crate::model::header::Limits;
@@ -38,6 +39,7 @@ pub fn key(
     hasher.update(site.header.module.as_bytes());
     hasher.update(inputs.as_bytes());
     limits(&mut hasher, &site.limits(task));
+    grants(&mut hasher, site, task);
     for (what, part) in [
         (Observed::TIME, site.header.clock.0.to_le_bytes().to_vec()),
         (Observed::CHANCE, site.entropy(task).to_vec()),
@@ -51,6 +53,17 @@ pub fn key(
         }
     }
     Some(hasher.finalize().into())
+}
+
+/// What the task may touch.
+fn grants(hasher: &mut blake3::Hasher, site: &Site, task: &TaskId) {
+    let grants = site.header.grants.of(&task.step);
+    hasher.update(&(grants.len() as u64).to_le_bytes());
+    for grant in grants {
+        let identity = grant.identity();
+        hasher.update(&(identity.len() as u64).to_le_bytes());
+        hasher.update(identity.as_bytes());
+    }
 }
 
 /// Who a task is, as it may learn it.

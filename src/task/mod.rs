@@ -8,10 +8,13 @@
 //! terminal.
 
 pub mod attempt;
+pub mod directory;
+pub mod grants;
 pub mod host;
 pub mod inputs;
 pub mod list;
 pub mod memo;
 pub mod outputs;
 pub mod site;
+pub mod trace;
 pub mod values;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::grants::Secrets;
 use super::list::Lists;
 use super::values::Values;
 use crate::datastore::Datastore;
@@ -28,6 +29,8 @@ pub struct Site {
     pub lists: Arc<Lists>,
     /// The compiled module, once for each profile that a step asks for.
     pub modules: Vec<CompiledModule>,
+    /// The values of the secrets that its steps were granted.
+    pub secrets: Secrets,
     /// How cells are started.
     pub launcher: Launcher,
 }

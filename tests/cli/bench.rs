@@ -110,6 +110,8 @@ fn header(run: wrun::model::id::RunId, created_at: Timestamp) -> RunHeader {
         seed: 7,
         limits: Limits::default(),
         steps: Default::default(),
+        grants: Default::default(),
+        imports: Vec::new(),
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),

@@ -175,6 +175,7 @@ impl Lab {
             (ArtifactName::new(name).unwrap(), given)
         };
         Settings {
+            grants: Default::default(),
             parameters: given.iter().map(cbor).collect(),
             seed,
             limits: Limits::default(),

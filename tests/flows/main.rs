@@ -4,6 +4,7 @@
 
 mod bad;
 mod damage;
+mod grants;
 mod hostile;
 mod memory;
 mod parameters;

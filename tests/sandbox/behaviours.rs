@@ -3,7 +3,7 @@
 use wrun::model::failure::{FailureKind, Limit};
 use wrun::model::record::{LogChunk, Outcome, Stream};
 use wrun::sandbox::Cell;
-use wrun::sandbox::call::{Body, Profile, Source};
+use wrun::sandbox::call::{Body, Profile, Request, Source};
 
 use crate::harness::*;
 
@@ -153,10 +153,51 @@ behaviours! {
         assert_eq!(out(request("hash_order")).await, out(other).await);
     };
     float_nan => nan_bits_are_canonical_where_asked();
-    list_env => async { assert_eq!(out(request("list_env")).await, "[] [] Ok(\"/\")") };
-    open_file => denied("open_file");
+    list_env => async {
+        assert_eq!(out(request("list_env")).await, "[] [] Ok(\"/\")");
+        let mut granted = request("list_env");
+        let variables = [("LANG", "de_DE.UTF-8"), ("TZ", "Asia/Tokyo")];
+        granted.granted.environment = variables.map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+        let expected = r#"[("LANG", "de_DE.UTF-8"), ("TZ", "Asia/Tokyo")] [] Ok("/")"#;
+        assert_eq!(out(granted).await, expected);
+    };
+    open_file => async {
+        denied("open_file").await;
+        let (reply, _) = run(request("open_file_and_fail")).await;
+        let failure = reply.result.expect_err("it fails");
+        let text = format!("{failure:?}");
+        assert!(failure.hint.is_some_and(|hint| hint.contains("--allow read:NAME=PATH")), "no hint: {text}");
+    };
+    open_file_and_fail => async { failure_of("open_file_and_fail", FailureKind::Error).await; };
     write_file => denied("write_file");
     list_directory => denied("list_directory");
+    scratch_files => scratch_is_a_place_for_files();
+    scratch_full => async {
+        assert_eq!(twice(|| scratch("scratch_full", 1)).await.0, "104 I/O error (os error 29)");
+        assert_eq!(twice(|| scratch("scratch_full", 2)).await.0, "209 I/O error (os error 29)");
+    };
+    scratch_overflow => async {
+        let failure = failure(scratch("scratch_overflow", 1)).await;
+        assert_eq!(failure.kind, FailureKind::Error);
+        let hint = "`/tmp` has room for 1 MiB: `scratch=…MiB` grants more";
+        assert_eq!(failure.hint.as_deref(), Some(hint));
+    };
+    scratch_fresh => async { assert_eq!(twice(|| scratch("scratch_fresh", 1)).await.0, "\"\"") };
+    scratch_escape => async {
+        let (text, _) = twice(|| scratch("scratch_escape", 1)).await;
+        insta::assert_snapshot!(text, @"PermissionDenied NotFound NotFound NotFound");
+    };
+    read_directory => directories_are_read_and_listed();
+    change_directory => async {
+        let (text, _) = twice(|| corpus("change_directory")).await;
+        insta::assert_snapshot!(text, @"[ReadOnlyFilesystem, ReadOnlyFilesystem, ReadOnlyFilesystem, ReadOnlyFilesystem, ReadOnlyFilesystem, CrossesDevices]");
+    };
+    read_in_pieces => async {
+        let (text, _) = twice(|| corpus("read_in_pieces")).await;
+        let at = |offset: usize, len| format!("{:?}", &pattern(offset as u64, len)[..]);
+        let expected = [at(2_999_998, 2), at(0, 4), at(1_500_000, 4)].join(" ");
+        assert_eq!(text, format!("{expected} {FILE}"));
+    };
     start_thread => async { assert_eq!(out(request("start_thread")).await, "Err(Unsupported)") };
 
     copy => values_travel_both_ways();
@@ -348,4 +389,62 @@ async fn branches_come_in_few_round_trips() {
     let sum: u64 = (0..count).map(byte).sum();
     assert_eq!(host.body(&reply, "out"), sum.to_string());
     assert!(host.questions < 20, "{} questions", host.questions);
+}
+
+/// The same whenever and wherever: a second attempt in the same cell finds what the first one found.
+async fn twice(request: impl Fn() -> Request) -> (String, Memory) {
+    let mut cell = cell().await;
+    let mut results = Vec::new();
+    for _ in 0..2 {
+        let mut host = Memory::of(&request());
+        let reply = cell.run(request(), &mut host).await.expect("a reply");
+        assert_eq!(reply.result, Ok(Outcome::Done), "{reply:?}");
+        let text = String::from_utf8(host.body(&reply, "out").to_vec()).expect("text");
+        results.push((text, host));
+    }
+    let (first, (text, host)) = (results.remove(0), results.remove(0));
+    assert_eq!(first.0, text);
+    assert_eq!(first.1.looked, host.looked);
+    (text, host)
+}
+
+async fn scratch_is_a_place_for_files() {
+    let (text, host) = twice(|| scratch("scratch_files", 1)).await;
+    insta::assert_snapshot!(text, @r#"
+    /tmp/work /tmp/work/a /tmp/work/b /tmp/work/c /tmp/work/deep
+    aaa more
+    [98, 98, 0, 0, 101, 110, 100] 2
+    ccc
+    /tmp/work/a /tmp/work/b /tmp/work/deep /tmp/work/deep/moved /tmp/work/twin
+    SystemTime { tv_sec: 0, tv_nsec: 0 } true
+    Uncategorized
+    AlreadyExists
+    NotFound
+    ""
+    "#);
+    assert_eq!(host.questions, 0, "scratch files are the cell's own");
+}
+
+async fn directories_are_read_and_listed() {
+    let (text, host) = twice(|| corpus("read_directory")).await;
+    insta::assert_snapshot!(text, @r"
+    /corpus/a.txt /corpus/sub /corpus/sub/b.txt
+    /corpus/a.txt 3000000 3000000 374995128 SystemTime { tv_sec: 0, tv_nsec: 0 }
+    /corpus/sub/b.txt 3000000 3000000 374995128 SystemTime { tv_sec: 0, tv_nsec: 0 }
+    /corpus/none NotFound
+    /corpus/a.txt/x NotADirectory
+    /other/a.txt NotFound
+    ");
+    insta::assert_snapshot!(host.looked.join("\n"), @r"
+    Stat 0/
+    List 0/
+    Stat 0/a.txt
+    Stat 0/sub
+    List 0/sub
+    Stat 0/sub/b.txt
+    Open 0/a.txt
+    Open 0/sub/b.txt
+    Stat 0/none
+    Stat 0/a.txt/x
+    ");
 }

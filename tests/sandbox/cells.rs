@@ -205,3 +205,70 @@ fn the_command_explains_itself_to_people() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("is started by wrun itself"), "{text}");
 }
+
+/// Starts cells as `wrun` does, but under other conditions.
+fn elsewhere() -> Launcher {
+    let script = "cd /usr && umask 077 && ulimit -n 64 && \
+                  TZ=Asia/Tokyo LC_ALL=tr_TR.UTF-8 HOME=/usr TMPDIR=/usr exec nice \"$0\" cell";
+    Launcher {
+        program: "/bin/sh".into(),
+        args: ["-c", script]
+            .map(Into::into)
+            .into_iter()
+            .chain([launcher().program.into()])
+            .collect(),
+    }
+}
+
+/// One behaviour for each source of chance that a step could meet.
+const CHANCES: [&str; 13] = [
+    "read_clock",
+    "sleep",
+    "wait_for_clock",
+    "random",
+    "seed",
+    "hash_order",
+    "list_env",
+    "scratch_files",
+    "scratch_full",
+    "scratch_escape",
+    "read_directory",
+    "read_in_pieces",
+    "grow_politely",
+];
+
+#[tokio::test]
+async fn no_source_of_chance_gives_anything_else_under_other_conditions() {
+    let other = elsewhere();
+    let (mut here, mut there) = (
+        cell().await,
+        Cell::spawn(&other).await.expect("a cell starts"),
+    );
+    there.load(&guests().await).await.expect("the guests load");
+    // In the other cell in another order, and after other tasks.
+    let mut found = std::collections::BTreeMap::new();
+    for (cell, steps) in [
+        (&mut here, CHANCES.to_vec()),
+        (
+            &mut there,
+            CHANCES
+                .iter()
+                .rev()
+                .flat_map(|step| [*step, "fill_table", *step])
+                .collect(),
+        ),
+    ] {
+        for step in steps {
+            let mut host = Memory::default();
+            let reply = cell.run(corpus(step), &mut host).await.expect("a reply");
+            assert_eq!(reply.result, Ok(Outcome::Done), "{step}");
+            if step == "fill_table" {
+                continue;
+            }
+            let out = (host.body(&reply, "out"), host.looked, reply.peak_memory);
+            let first = found.entry(step).or_insert_with(|| out.clone());
+            assert_eq!(*first, out, "{step}");
+        }
+    }
+    assert_eq!(found.len(), CHANCES.len());
+}

@@ -15,7 +15,8 @@ use wrun::model::header::Limits;
 use wrun::model::record::{LogChunk, Outcome, Stream};
 use wrun::model::time::Timestamp;
 use wrun::sandbox::call::{
-    Body, Branches, Context, Given, Profile, Readable, Reply, Request, Source,
+    Body, Branches, Context, Given, Granted, Kind, Look, Not, Profile, Question, Readable, Reply,
+    Request, Seen, Source,
 };
 use wrun::sandbox::host::{Host, HostError};
 use wrun::sandbox::{Cell, CellError, CompiledModule, Launcher, ModuleError, Modules};
@@ -119,6 +120,7 @@ pub fn request(step: &str) -> Request {
         item: None,
         branches: None,
         writes: vec!["out".parse().expect("a name")],
+        granted: Granted::default(),
         limits: Limits {
             memory_mib: 64,
             timeout_ms: 60_000,
@@ -127,6 +129,20 @@ pub fn request(step: &str) -> Request {
         clock: Timestamp(1_700_000_000_000_000),
         entropy: [7; 32],
     }
+}
+
+/// With a scratch directory.
+pub fn scratch(step: &str, mib: u32) -> Request {
+    let mut request = request(step);
+    request.granted.scratch_mib = mib;
+    request
+}
+
+/// With a scratch directory and the directories `corpus` and `more`.
+pub fn corpus(step: &str) -> Request {
+    let mut request = scratch(step, 1);
+    request.granted.directories = ["corpus", "more"].map(str::to_owned).into();
+    request
 }
 
 pub fn given(bytes: impl Into<Bytes>) -> Given {
@@ -180,6 +196,9 @@ pub fn pattern(offset: u64, len: u64) -> Bytes {
     bytes.into()
 }
 
+/// The size of every file in a granted directory.
+pub const FILE: u64 = 3_000_000;
+
 /// Answers from memory, and remembers everything.
 #[derive(Default)]
 pub struct Memory {
@@ -189,6 +208,9 @@ pub struct Memory {
     pub logs: Vec<LogChunk>,
     pub progress: Vec<(u64, u64, String)>,
     pub questions: u32,
+    /// What was asked of the granted directories.
+    pub looked: Vec<String>,
+    pub opened: u32,
     pub fail: bool,
 }
 
@@ -238,6 +260,7 @@ impl Host for Memory {
         self.questions += 1;
         if self.fail {
             return Err(HostError {
+                kind: FailureKind::Infrastructure,
                 message: "the disk is on fire".into(),
             });
         }
@@ -264,6 +287,34 @@ impl Host for Memory {
     async fn branch_task(&mut self, branch: u32) -> Result<String, HostError> {
         self.questions += 1;
         Ok(format!("count/{branch}"))
+    }
+
+    /// Two directories: `a.txt` and `sub/b.txt` in each.
+    async fn look(&mut self, question: Question) -> Result<Seen, HostError> {
+        self.questions += 1;
+        let Question {
+            directory,
+            path,
+            look,
+        } = question;
+        self.looked.push(format!("{look:?} {directory}/{path}"));
+        Ok(match (look, path.as_str()) {
+            (Look::List, "") => Seen::List(vec![
+                ("a.txt".into(), Kind::File),
+                ("sub".into(), Kind::Directory),
+            ]),
+            (Look::List, "sub") => Seen::List(vec![("b.txt".into(), Kind::File)]),
+            (Look::Stat, "" | "sub") => Seen::Stat(Kind::Directory, 0),
+            (Look::Stat, "a.txt" | "sub/b.txt") => Seen::Stat(Kind::File, FILE),
+            (Look::Open, "a.txt" | "sub/b.txt") => {
+                let number = self.opened;
+                self.opened += 1;
+                self.sizes.insert(Source::File(number), FILE);
+                Seen::Open(number, FILE)
+            }
+            (_, path) if path.starts_with("a.txt/") => Seen::Not(Not::Directory),
+            _ => Seen::Not(Not::There),
+        })
     }
 
     async fn create(&mut self, writer: u32, _: MediaType) -> Result<(), HostError> {

@@ -5,6 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::drive::Stage;
 use crate::cli::error::CliError;
 use crate::cli::flow;
+use crate::cli::grants::{self, Allow};
 use crate::cli::select;
 use crate::config::Flags;
 use crate::model::pathspec::RunSelector;
@@ -22,6 +23,8 @@ pub(crate) struct AttachArgs {
     /// How many tasks run side by side; as many as there are cores when left out
     #[arg(long, short = 'j', value_name = "N")]
     max_workers: Option<usize>,
+    #[command(flatten)]
+    allow: Allow,
 }
 
 /// Takes the run over and drives it to its end.
@@ -29,6 +32,8 @@ pub(crate) fn run(cx: &Context, args: &AttachArgs) -> Result<u8, CliError> {
     let settings = cx.settings_with(Flags::default().with("max-workers", args.max_workers))?;
     let store = cx.store_of(&settings)?;
     let run = store.run(&select::run(&store, &args.run)?)?;
+    let allowed = args.allow.with(&settings, &cx.directory)?;
+    grants::consent(run.id(), &run.header().grants, &allowed)?;
     let modules = flow::modules(&settings)?;
     let (datastore, runtime) = store.parts();
     runtime.block_on(async {

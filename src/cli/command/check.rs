@@ -24,7 +24,8 @@ pub(crate) fn run(cx: &Context, args: &CheckArgs) -> Result<u8, CliError> {
     let name = &loaded.definition.name;
     let (text, mut json, code) = match &loaded.graph {
         Ok(graph) => (
-            check::summary(graph, &cx.out.style),
+            check::summary(graph, &cx.out.style)
+                + &check::touching(graph, &loaded.imports, &loaded.grants),
             check::summary_json(graph),
             exit::OK,
         ),
@@ -36,6 +37,11 @@ pub(crate) fn run(cx: &Context, args: &CheckArgs) -> Result<u8, CliError> {
     };
     if cx.out.json {
         json["module"] = json!(loaded.module);
+        if let Ok(graph) = &loaded.graph {
+            json["classes"] = json!(check::classes(graph, &loaded.imports, &loaded.grants));
+        }
+        json["imports"] = json!(loaded.imports);
+        json["grants"] = json!(loaded.grants.lines());
         cx.out.json(&json)?;
     } else {
         cx.out.text(&text)?;

@@ -9,11 +9,13 @@ use crate::cli::drive::Stage;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::flow::{self, FlowAt};
+use crate::cli::grants::{self, Allow};
 use crate::cli::params::{self, Disk};
 use crate::cli::select;
 use crate::cli::store::{RunState, Store};
 use crate::config::{Flags, Settings as Config};
 use crate::datastore::Run;
+use crate::model::grant::Grants;
 use crate::model::graph::FlowGraph;
 use crate::model::name::{ArtifactName, StepName, Tag};
 use crate::model::pathspec::RunSelector;
@@ -59,6 +61,8 @@ pub(crate) struct ResumeArgs {
     /// Execute again what was made by other code than today's
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    allow: Allow,
     /// How many tasks run side by side; as many as there are cores when left out
     #[arg(long, short = 'j', value_name = "N")]
     max_workers: Option<usize>,
@@ -102,6 +106,8 @@ pub(crate) fn run(cx: &Context, args: &ResumeArgs) -> Result<u8, CliError> {
         return Ok(exit::OK);
     }
     let tags = store.tags(origin.id())?;
+    let grants = args.allow.with(&workshop.settings, &cx.directory)?;
+    tell_missing(cx, &origin, &grants);
     let (datastore, runtime) = store.parts();
     runtime.block_on(async {
         let datastore = datastore
@@ -122,6 +128,7 @@ pub(crate) fn run(cx: &Context, args: &ResumeArgs) -> Result<u8, CliError> {
         let parameters = resume::parameters(&origin, &program.graph, super::run::given(anew));
         params_complete(&program.graph, &parameters)?;
         let mut settings = settings(&workshop.settings, &origin, parameters);
+        settings.grants = grants;
         settings.tags = tags.iter().chain(&args.tags).cloned().collect();
         let stage = Stage::new()?;
         let machine = &stage.machine;
@@ -146,6 +153,17 @@ pub(crate) fn run(cx: &Context, args: &ResumeArgs) -> Result<u8, CliError> {
 fn is_done(cx: &Context, store: &Store, origin: &Run) -> Result<bool, CliError> {
     let facts = store.facts(origin.id(), cx.now())?;
     Ok(facts.state == RunState::Succeeded)
+}
+
+/// Says what the run was granted and its continuation is not: grants are those of today, because
+/// nobody but who starts a run opens the machine to it.
+fn tell_missing(cx: &Context, origin: &Run, now: &Grants) {
+    for line in grants::missing(&origin.header().grants, now) {
+        let run = origin.id();
+        cx.out.say(&format!(
+            "{run} was granted `{line}`, this run is not (`--allow` grants it again)"
+        ));
+    }
 }
 
 /// Refuses to continue a run of another flow.
@@ -186,6 +204,7 @@ fn settings(config: &Config, origin: &Run, parameters: Vec<(ArtifactName, Given)
         seed: origin.header().seed,
         limits: config.limits.clone(),
         steps: config.steps.clone(),
+        grants: Grants::default(),
         tags: Vec::new(),
         user: super::run::user(),
         workers: config.max_workers,

@@ -7,10 +7,12 @@ use crate::cli::drive::Stage;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::flow::{FlowAt, Workshop};
+use crate::cli::grants::Allow;
 use crate::cli::params::{self, Disk, GivenParam, GivenValue};
 use crate::config::{Flags, Seed};
 use crate::datastore::{Datastore, DatastoreUrl};
 use crate::model::artifact::MediaType;
+use crate::model::grant::Grants;
 use crate::model::graph::FlowGraph;
 use crate::model::name::{ArtifactName, Tag};
 use crate::runtime::start::{self, Given, Settings};
@@ -38,6 +40,8 @@ pub(crate) struct RunArgs {
     /// Tag the run; can be given many times
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<Tag>,
+    #[command(flatten)]
+    allow: Allow,
     /// Take results of earlier runs where nothing that they depend on has changed
     #[arg(long)]
     cache: bool,
@@ -94,11 +98,13 @@ fn help(cx: &Context, args: &RunArgs) -> Result<u8, CliError> {
 async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8, CliError> {
     let prepared = workshop.prepare().await?;
     let parameters = parameters(&prepared.graph, &args.parameters)?;
+    let grants = args.allow.with(&workshop.settings, &cx.directory)?;
     let url: DatastoreUrl = workshop.settings.datastore.parse()?;
     let datastore = Datastore::open_or_create(&url).await?;
     let datastore = datastore.with_level(workshop.settings.compression_level);
     let program = workshop.program(&datastore, &prepared).await?;
-    let settings = settings(workshop, parameters, &args.tags);
+    let mut settings = settings(workshop, parameters, grants);
+    settings.tags = args.tags.clone();
     let stage = Stage::new()?;
     let started = start::create(&datastore, program, settings, &stage.machine).await?;
     let started = match args.cache {
@@ -132,7 +138,11 @@ pub(super) fn given(parsed: Vec<GivenParam>) -> Vec<(ArtifactName, Given)> {
     given.map(|it| (it.name, value(it.value))).collect()
 }
 
-fn settings(workshop: &Workshop, parameters: Vec<(ArtifactName, Given)>, tags: &[Tag]) -> Settings {
+fn settings(
+    workshop: &Workshop,
+    parameters: Vec<(ArtifactName, Given)>,
+    grants: Grants,
+) -> Settings {
     let seed = match workshop.settings.seed {
         Seed::Fixed(seed) => seed,
         Seed::Random => random_seed(),
@@ -142,7 +152,8 @@ fn settings(workshop: &Workshop, parameters: Vec<(ArtifactName, Given)>, tags: &
         seed,
         limits: workshop.settings.limits.clone(),
         steps: workshop.settings.steps.clone(),
-        tags: tags.to_vec(),
+        grants,
+        tags: Vec::new(),
         user: user(),
         workers: workshop.settings.max_workers,
         clock: None,

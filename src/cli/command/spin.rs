@@ -10,6 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::flow::{self, FlowAt};
+use crate::cli::grants::{self, Allow};
 use crate::cli::select;
 use crate::cli::value;
 use crate::config::Flags;
@@ -42,6 +43,8 @@ pub(crate) struct SpinArgs {
     /// Use this module instead of building one
     #[arg(long, value_name = "FILE.wasm", value_hint = clap::ValueHint::FilePath, conflicts_with = "path")]
     module: Option<PathBuf>,
+    #[command(flatten)]
+    allow: Allow,
 }
 
 /// Shows on standard error what the task prints while it runs.
@@ -73,6 +76,8 @@ pub(crate) fn run(cx: &Context, args: &SpinArgs) -> Result<u8, CliError> {
     let store = cx.store_of(&workshop.settings)?;
     let (id, task) = select::one_task(&store, &args.target)?;
     let run = store.run(&id)?;
+    let allowed = args.allow.with(&workshop.settings, &cx.directory)?;
+    grants::consent(run.id(), &run.header().grants, &allowed)?;
     let (datastore, runtime) = store.parts();
     let printer = Printer(cx);
     let spun = runtime.block_on(async {

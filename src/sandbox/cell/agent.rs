@@ -226,7 +226,7 @@ impl Cell {
         }
     }
 
-    /// Compiles a module.
+    /// Compiles a module, and says what it imports.
     ///
     /// # Errors
     /// [`CellError::Refused`] when it is no flow, [`CellError::Slow`] after `within`.
@@ -235,13 +235,13 @@ impl Cell {
         profile: Profile,
         wasm: &[u8],
         within: Duration,
-    ) -> Result<Bytes, CellError> {
+    ) -> Result<(Bytes, Vec<String>), CellError> {
         self.frames.accept(MAX_CODE);
         let order = ToCell::Compile { profile };
         let answer = self.order("compile the module", within, &order, wasm).await;
         self.frames.accept(BODY);
         match answer? {
-            (ToAgent::Compiled, code) => Ok(code),
+            (ToAgent::Compiled { imports }, code) => Ok((code, imports)),
             other => Err(self.unexpected(other.0)),
         }
     }
@@ -320,10 +320,7 @@ impl Cell {
                 Err(reply::Trouble::Broke(what)) => return Err(self.broke(what)),
                 Err(reply::Trouble::Host(error)) => {
                     self.kill();
-                    return Ok(failed_reply(Failure::new(
-                        FailureKind::Infrastructure,
-                        error.message,
-                    )));
+                    return Ok(failed_reply(Failure::new(error.kind, error.message)));
                 }
             }
         }

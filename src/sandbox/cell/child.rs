@@ -177,15 +177,13 @@ fn compile(profile: Profile, wasm: Vec<u8>) -> (ToAgent, Vec<u8>) {
             .precompile_component(&wasm)
             .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
         let compiled = Rc::new(compiled);
-        Code::load(
-            &mut Engines::default(),
-            profile,
-            from_memory(compiled.clone()),
-        )?;
-        Ok(Rc::unwrap_or_clone(compiled))
+        let mut engines = Engines::default();
+        let source = from_memory(compiled.clone());
+        let imports = Code::load(&mut engines, profile, source)?.imports(&mut engines)?;
+        Ok((Rc::unwrap_or_clone(compiled), imports))
     };
     match compiled() {
-        Ok(code) => (ToAgent::Compiled, code),
+        Ok((code, imports)) => (ToAgent::Compiled { imports }, code),
         Err(refusal) => (ToAgent::Refused(refusal), Vec::new()),
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::input::Input;
 use crate::model::artifact::MediaType;
 use crate::model::record::{LogChunk, Stream};
-use crate::sandbox::call::{Given, Source};
+use crate::sandbox::call::{Given, Question, Seen, Source};
 use crate::sandbox::wire::{self, MAX_PIECE, ToAgent, ToCell};
 use crate::sandbox::world::agent::Agent;
 
@@ -326,6 +326,13 @@ impl Agent for Line {
             .question(&ToAgent::BranchTask { branch })?
         {
             ToCell::BranchTask(task) => Ok(task),
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    fn look(&mut self, question: Question) -> io::Result<Seen> {
+        match self.0.borrow_mut().question(&ToAgent::Look(question))? {
+            ToCell::Seen(seen) => Ok(seen),
             _ => Err(out_of_turn()),
         }
     }

@@ -6,6 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::ModuleError;
 use crate::model::definition::Definition;
 
@@ -13,6 +16,10 @@ use crate::model::definition::Definition;
 const KEY: &str = "key";
 /// The length of keys and seals.
 const SEAL: usize = 32;
+/// What a module says it is.
+const DEFINITION: &str = "definition";
+/// What a module imports.
+const IMPORTS: &str = "imports";
 
 /// A directory of sealed files.
 pub struct Shelf {
@@ -48,30 +55,44 @@ impl Shelf {
 
     /// A module's description of itself; none when it is not there or not as it was stored.
     pub fn find_definition(&self, name: &str) -> Result<Option<Definition>, ModuleError> {
-        let find = || {
-            let Some(sealed) = self.read(&format!("{name}.definition"))? else {
-                return Ok(None);
-            };
-            let Some((seal, bytes)) = sealed.split_first_chunk::<SEAL>() else {
-                return Ok(None);
-            };
-            if !same(seal, &self.seal("definition", name, bytes)?) {
-                return Ok(None);
-            }
-            Ok(postcard::from_bytes(bytes).ok())
-        };
-        self.found(find())
+        self.found(self.find(DEFINITION, name))
     }
 
     /// Stores a module's description of itself.
     pub fn store_definition(&self, name: &str, definition: &Definition) -> Result<(), ModuleError> {
-        let store = || {
-            let bytes = postcard::to_stdvec(definition).map_err(io::Error::other)?;
-            let mut sealed = self.seal("definition", name, &bytes)?.to_vec();
-            sealed.extend_from_slice(&bytes);
-            self.write(&format!("{name}.definition"), &sealed)
+        let stored = self.store(DEFINITION, name, definition);
+        stored.map_err(|source| self.error(source))
+    }
+
+    /// What a module imports; none when it is not there or not as it was stored.
+    pub fn find_imports(&self, name: &str) -> Result<Option<Vec<String>>, ModuleError> {
+        self.found(self.find(IMPORTS, name))
+    }
+
+    /// Stores what a module imports.
+    pub fn store_imports(&self, name: &str, imports: &[String]) -> Result<(), ModuleError> {
+        let stored = self.store(IMPORTS, name, imports);
+        stored.map_err(|source| self.error(source))
+    }
+
+    fn find<T: DeserializeOwned>(&self, kind: &str, name: &str) -> io::Result<Option<T>> {
+        let Some(sealed) = self.read(&format!("{name}.{kind}"))? else {
+            return Ok(None);
         };
-        store().map_err(|source| self.error(source))
+        let Some((seal, bytes)) = sealed.split_first_chunk::<SEAL>() else {
+            return Ok(None);
+        };
+        if !same(seal, &self.seal(kind, name, bytes)?) {
+            return Ok(None);
+        }
+        Ok(postcard::from_bytes(bytes).ok())
+    }
+
+    fn store<T: Serialize + ?Sized>(&self, kind: &str, name: &str, what: &T) -> io::Result<()> {
+        let bytes = postcard::to_stdvec(what).map_err(io::Error::other)?;
+        let mut sealed = self.seal(kind, name, &bytes)?.to_vec();
+        sealed.extend_from_slice(&bytes);
+        self.write(&format!("{name}.{kind}"), &sealed)
     }
 
     fn error(&self, source: io::Error) -> ModuleError {

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::model::artifact::MediaType;
 use crate::model::record::Stream;
-use crate::sandbox::call::{Given, Source};
+use crate::sandbox::call::{Given, Question, Seen, Source};
 
 /// The agent as seen from inside. Every error means that there is no agent any more.
 pub trait Agent {
@@ -17,6 +17,9 @@ pub trait Agent {
 
     /// The task at the end of a branch.
     fn branch_task(&mut self, branch: u32) -> io::Result<String>;
+
+    /// Looks at a granted directory.
+    fn look(&mut self, question: Question) -> io::Result<Seen>;
 
     /// Opens the writer of this number.
     fn create(&mut self, writer: u32, media: MediaType) -> io::Result<()>;
@@ -52,6 +55,10 @@ impl Agent for Nobody {
     }
 
     fn branch_task(&mut self, _: u32) -> io::Result<String> {
+        nobody()
+    }
+
+    fn look(&mut self, _: Question) -> io::Result<Seen> {
         nobody()
     }
 

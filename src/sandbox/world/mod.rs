@@ -4,7 +4,8 @@
 //! reasons: its clocks can be replaced but its sleep waits for real time; it needs an asynchronous
 //! runtime, which would double the start time of a cell; and every answer that it takes from the
 //! system would be a source of difference between two executions. What is left of WASI when
-//! nothing is granted is small: see [`clock`], [`random`], [`stdio`], [`surroundings`], [`files`].
+//! nothing is granted is small: see [`clock`], [`random`], [`stdio`], [`surroundings`]; [`files`]
+//! are there where they were granted.
 //!
 //! [`IMPORTS`] is what a module may import. Everything else is refused when it is loaded.
 
@@ -28,12 +29,13 @@ use wasmtime::component::Linker;
 use self::agent::Agent;
 use self::artifacts::Task;
 use self::clock::{Clock, Pollable};
+use self::files::Files;
 use self::handles::Handles;
 use self::limits::Limiter;
 use self::printed::Printed;
 use self::random::Chance;
 use self::stop::Stop;
-use super::call::Request;
+use super::call::{Granted, Request};
 use crate::model::digest::Digest;
 use crate::model::header::Limits;
 use crate::model::record::Observed;
@@ -83,6 +85,10 @@ pub struct Guest {
     pub chance: Chance,
     /// What was printed.
     pub printed: Printed,
+    /// The environment, sorted by name.
+    pub environment: Vec<(String, String)>,
+    /// Granted files.
+    pub files: Files,
 }
 
 impl Guest {
@@ -91,7 +97,11 @@ impl Guest {
         let limits = request.limits.clone();
         let clock = Clock::starting_at(request.clock);
         let chance = Chance::new(request.entropy, engine);
-        Self::new(Some(Task::new(request)), &limits, clock, chance, agent)
+        let granted = request.granted.clone();
+        let mut guest = Self::new(Some(Task::new(request)), &limits, clock, chance, agent);
+        guest.files = Files::new(&granted);
+        guest.environment = granted.environment;
+        guest
     }
 
     /// The world in which a module describes itself: no task, and the same for everybody.
@@ -115,6 +125,8 @@ impl Guest {
             pollables: Handles::default(),
             chance,
             printed: Printed::new(limits),
+            environment: Vec::new(),
+            files: Files::new(&Granted::default()),
         }
     }
 

@@ -1,6 +1,7 @@
-//! Standard input, output and error: `wasi:io/streams` and the streams of `wasi:cli`.
+//! Streams: `wasi:io/streams`, and standard input, output and error of `wasi:cli`.
 //!
-//! Input is at its end. Output and error are captured with the log. A write is always taken whole,
+//! Standard input is at its end. Output and error are captured with the log; other streams are
+//! those of files. A write is always taken whole, or not at all where a scratch directory is full,
 //! and the budget that a guest is told is constant, so that it never sees how busy the host is.
 
 use wasmtime::StoreContextMut;
@@ -10,32 +11,49 @@ use wasmtime::component::{
 
 use super::Guest;
 use super::clock::{Pollable, pollable};
+use super::files::abi::ErrorCode;
+use super::files::given::Trouble;
 use super::printed;
 use crate::model::record::Stream;
 
 /// What a guest may write at once, in bytes, as it is told.
 const BUDGET: u64 = 64 << 10;
 
-/// Stands for an error of a stream. There is none.
+/// Stands for an error of a stream. It is that of a file: its number is the code.
 pub struct StreamFault;
 
-/// Stands for standard input.
+/// Stands for standard input, [`STDIN`], or the stream of a file, whose numbers follow.
 pub struct InputStream;
 
-/// Stands for standard output or error: [`STDOUT`] or [`STDERR`] is its number.
+/// Stands for standard output or error, [`STDOUT`] or [`STDERR`], or the stream of a file, whose
+/// numbers follow.
 pub struct OutputStream;
 
+const STDIN: u32 = 0;
 const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
+
+/// The number of the input stream that reads a file.
+pub fn incoming(stream: u32) -> u32 {
+    stream + STDIN + 1
+}
+
+/// The number of the output stream that writes a file.
+pub fn outgoing(stream: u32) -> u32 {
+    stream + STDERR + 1
+}
+
+/// The error of a file behind that of a stream.
+pub fn fault_code(fault: &Resource<StreamFault>) -> Option<ErrorCode> {
+    // The only one that a stream of a file can end with.
+    let full = ErrorCode::InsufficientSpace;
+    (fault.rep() == full as u32).then_some(full)
+}
 
 #[derive(ComponentType, Lower)]
 #[component(variant)]
 enum StreamError {
     #[component(name = "last-operation-failed")]
-    #[expect(
-        dead_code,
-        reason = "part of the type; no operation on these streams fails"
-    )]
     LastOperationFailed(Resource<StreamFault>),
     #[component(name = "closed")]
     Closed,
@@ -45,11 +63,57 @@ type Store<'a> = StoreContextMut<'a, Guest>;
 type Output = Resource<OutputStream>;
 type Input = Resource<InputStream>;
 
-fn stream(output: &Output) -> Stream {
-    if output.rep() == STDERR {
-        Stream::Stderr
-    } else {
-        Stream::Stdout
+/// What is behind an output stream.
+enum Sink {
+    Printed(Stream),
+    File(u32),
+}
+
+fn sink(output: &Output) -> Sink {
+    match output.rep() {
+        STDERR => Sink::Printed(Stream::Stderr),
+        number => match number.checked_sub(outgoing(0)) {
+            Some(file) => Sink::File(file),
+            None => Sink::Printed(Stream::Stdout),
+        },
+    }
+}
+
+type Told<T> = std::result::Result<T, StreamError>;
+
+/// What the guest is told of an operation on a file, or the end of its task.
+fn told<T>(result: std::result::Result<T, Trouble>) -> wasmtime::Result<Told<T>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Trouble::Code(code)) => {
+            let fault = Resource::new_own(code as u32);
+            Ok(Err(StreamError::LastOperationFailed(fault)))
+        }
+        Err(Trouble::Stop(stop)) => Err(stop.into()),
+    }
+}
+
+/// The next bytes of an input stream.
+fn read(guest: &mut Guest, this: &Input, len: u64) -> wasmtime::Result<Told<Vec<u8>>> {
+    let Some(file) = this.rep().checked_sub(incoming(0)) else {
+        return Ok(Err(StreamError::Closed));
+    };
+    let next = guest.files.next_bytes(guest.agent.as_mut(), file, len);
+    Ok(match told(next)? {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(StreamError::Closed),
+        Err(error) => Err(error),
+    })
+}
+
+/// Takes bytes that an output stream is given.
+fn write(guest: &mut Guest, this: &Output, bytes: &[u8]) -> wasmtime::Result<Told<()>> {
+    match sink(this) {
+        Sink::Printed(stream) => {
+            guest.printed.print(guest.agent.as_mut(), stream, bytes)?;
+            Ok(Ok(()))
+        }
+        Sink::File(file) => told(guest.files.append(file, bytes)),
     }
 }
 
@@ -65,19 +129,29 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     streams.resource(
         "input-stream",
         ResourceType::host::<InputStream>(),
-        |_, _| Ok(()),
+        |mut store, number| {
+            if let Some(file) = number.checked_sub(incoming(0)) {
+                store.data_mut().files.close_incoming(file);
+            }
+            Ok(())
+        },
     )?;
     streams.resource(
         "output-stream",
         ResourceType::host::<OutputStream>(),
-        |_, _| Ok(()),
+        |mut store, number| {
+            if let Some(file) = number.checked_sub(outgoing(0)) {
+                store.data_mut().files.close_outgoing(file);
+            }
+            Ok(())
+        },
     )?;
     link_input(&mut streams)?;
     link_output(&mut streams)?;
     link_splice(&mut streams)?;
 
     let mut stdin = linker.instance("wasi:cli/stdin@0.2.0")?;
-    stdin.func_wrap("get-stdin", |_: Store, (): ()| Ok((Input::new_own(0),)))?;
+    stdin.func_wrap("get-stdin", |_: Store, (): ()| Ok((Input::new_own(STDIN),)))?;
     let mut stdout = linker.instance("wasi:cli/stdout@0.2.0")?;
     stdout.func_wrap("get-stdout", |_: Store, (): ()| {
         Ok((Output::new_own(STDOUT),))
@@ -94,16 +168,17 @@ fn link_input(streams: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
         "[method]input-stream.read",
         "[method]input-stream.blocking-read",
     ] {
-        streams.func_wrap(name, |_: Store, (_, _): (Input, u64)| {
-            Ok((Err::<Vec<u8>, _>(StreamError::Closed),))
+        streams.func_wrap(name, |mut store: Store, (this, len): (Input, u64)| {
+            Ok((read(store.data_mut(), &this, len)?,))
         })?;
     }
     for name in [
         "[method]input-stream.skip",
         "[method]input-stream.blocking-skip",
     ] {
-        streams.func_wrap(name, |_: Store, (_, _): (Input, u64)| {
-            Ok((Err::<u64, _>(StreamError::Closed),))
+        streams.func_wrap(name, |mut store: Store, (this, len): (Input, u64)| {
+            let skipped = read(store.data_mut(), &this, len)?;
+            Ok((skipped.map(|bytes| bytes.len() as u64),))
         })?;
     }
     streams.func_wrap(
@@ -124,8 +199,12 @@ fn link_output(streams: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> 
         streams.func_wrap(
             name,
             |mut store: Store, (this, bytes): (Output, WasmList<u8>)| {
-                printed::print_list(&mut store, stream(&this), &bytes)?;
-                Ok((Ok::<_, StreamError>(()),))
+                if let Sink::Printed(stream) = sink(&this) {
+                    printed::print_list(&mut store, stream, &bytes)?;
+                    return Ok((Ok(()),));
+                }
+                let bytes = bytes.as_le_slice(&store).to_vec();
+                Ok((write(store.data_mut(), &this, &bytes)?,))
             },
         )?;
     }
@@ -143,12 +222,12 @@ fn link_output(streams: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> 
     ] {
         streams.func_wrap(name, |mut store: Store, (this, len): (Output, u64)| {
             let guest = store.data_mut();
-            // The log's limit ends this loop, whatever the guest asks for.
+            // The limit of the log, or of the scratch directory, ends this loop, whatever the guest asks for.
             for from in (0..len).step_by(BUDGET as usize) {
                 let zeroes = vec![0; (len - from).min(BUDGET) as usize];
-                guest
-                    .printed
-                    .print(guest.agent.as_mut(), stream(&this), &zeroes)?;
+                if let Err(error) = write(guest, &this, &zeroes)? {
+                    return Ok((Err(error),));
+                }
             }
             Ok((Ok::<_, StreamError>(()),))
         })?;
@@ -164,9 +243,18 @@ fn link_splice(streams: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> 
         "[method]output-stream.splice",
         "[method]output-stream.blocking-splice",
     ] {
-        streams.func_wrap(name, |_: Store, (_, _, _): (Output, Input, u64)| {
-            Ok((Err::<u64, _>(StreamError::Closed),))
-        })?;
+        streams.func_wrap(
+            name,
+            |mut store: Store, (to, from, len): (Output, Input, u64)| {
+                let guest = store.data_mut();
+                let bytes = match read(guest, &from, len.min(BUDGET))? {
+                    Ok(bytes) => bytes,
+                    Err(error) => return Ok((Err(error),)),
+                };
+                let written = write(guest, &to, &bytes)?;
+                Ok((written.map(|()| bytes.len() as u64),))
+            },
+        )?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a program finds around it: arguments, environment, working directory, terminal, exit.
 //!
-//! Nothing, nothing, `/`, none. Ending the program instead of returning from the step is an error
+//! None, the variables that were granted, `/`, none. Ending the program instead of returning from the step is an error
 //! of its author.
 
 use wasmtime::StoreContextMut;
@@ -33,8 +33,8 @@ fn exit(code: u8) -> Stop {
 /// Links `wasi:cli`, all but its streams.
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut environment = linker.instance("wasi:cli/environment@0.2.0")?;
-    environment.func_wrap("get-environment", |_: Store, (): ()| {
-        Ok((Vec::<(String, String)>::new(),))
+    environment.func_wrap("get-environment", |store: Store, (): ()| {
+        Ok((store.data().environment.clone(),))
     })?;
     environment.func_wrap("get-arguments", |_: Store, (): ()| {
         Ok((Vec::<String>::new(),))

@@ -24,6 +24,7 @@ pub(crate) const STEPS: &[Step] = &[
     ("float_nan", float_nan),
     ("list_env", list_env),
     ("open_file", open_file),
+    ("open_file_and_fail", open_file_and_fail),
     ("write_file", write_file),
     ("list_directory", list_directory),
     ("start_thread", start_thread),
@@ -96,6 +97,18 @@ fn open_file() -> Ended {
         "{:?}",
         std::fs::read("/etc/passwd").map_err(|e| e.kind())
     ))
+}
+
+fn open_file_and_fail() -> Ended {
+    Err(crate::bindings::wrun::flow::types::Failure {
+        retryable: true,
+        message: "there is no list of users".into(),
+        causes: vec![
+            std::fs::read("/etc/passwd")
+                .expect_err("it is refused")
+                .to_string(),
+        ],
+    })
 }
 
 fn write_file() -> Ended {

@@ -9,6 +9,7 @@ mod bindings;
 mod artifacts;
 mod chance;
 mod ends;
+mod files;
 mod limits;
 mod prints;
 
@@ -29,6 +30,7 @@ fn steps() -> Vec<Step> {
         limits::STEPS,
         prints::STEPS,
         chance::STEPS,
+        files::STEPS,
         artifacts::STEPS,
     ]
     .concat()

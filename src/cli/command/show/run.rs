@@ -77,6 +77,12 @@ fn head(header: &RunHeader, facts: &RunFacts, style: &Style) -> String {
             header.module.short()
         ),
     );
+    if let Some(class) = header.class() {
+        line("class", format!("{class}: {}", class.words()));
+    }
+    for grant in header.grants.lines() {
+        line("granted", crate::report::clean::line(&grant).into_owned());
+    }
     line(
         "made by",
         format!(

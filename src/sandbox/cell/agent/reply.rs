@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use crate::model::name::ArtifactName;
-use crate::sandbox::call::{Body, Reply, Request, Source};
+use crate::sandbox::call::{Body, MAX_PATH, Question, Reply, Request, Seen, Source};
 use crate::sandbox::host::{Host, HostError};
 use crate::sandbox::wire::{MAX_PIECE, ToAgent, ToCell};
 
@@ -26,11 +26,12 @@ impl From<HostError> for Trouble {
     }
 }
 
-/// The writers of one task, and how much was written to them.
+/// The writers of one task and how much was written to them, and the files that it opened.
 #[derive(Default)]
 pub struct Writers {
     open: BTreeSet<u32>,
     bytes: u64,
+    files: u32,
 }
 
 /// What a task may refer to.
@@ -38,6 +39,7 @@ pub struct Rules {
     reads: u32,
     branches: u32,
     branch_names: u32,
+    directories: u32,
     writes: Vec<ArtifactName>,
     output: u64,
 }
@@ -50,6 +52,7 @@ impl Rules {
             reads: request.reads.len() as u32,
             branches: branches.map_or(0, |branches| branches.count),
             branch_names: branches.map_or(0, |branches| branches.names.len() as u32),
+            directories: request.granted.directories.len() as u32,
             writes: request.writes.clone(),
             output: request.limits.output_mib.saturating_mul(1 << 20),
         }
@@ -59,7 +62,17 @@ impl Rules {
         match source {
             Source::Read(position) => position < self.reads,
             Source::Branch { branch, name } => branch < self.branches && name < self.branch_names,
+            // What lies in a file becomes an artifact by being written.
+            Source::File(_) => false,
         }
+    }
+
+    fn may_ask(&self, question: &Question) -> bool {
+        let names = || question.path.split('/');
+        question.directory < self.directories
+            && question.path.len() <= MAX_PATH
+            && !question.path.contains('\0')
+            && (question.path.is_empty() || names().all(|name| !matches!(name, "" | "." | "..")))
     }
 
     /// Checks what a reply says about artifacts.
@@ -106,7 +119,8 @@ pub async fn serve(
             offset,
             len,
         } => {
-            if !rules.knows(source) || len as usize > MAX_PIECE {
+            let opened = matches!(source, Source::File(file) if file < writers.files);
+            if !(rules.knows(source) || opened) || len as usize > MAX_PIECE {
                 return broke("it asked for what its task does not read");
             }
             let piece = host.read_at(source, offset, len).await?;
@@ -131,6 +145,14 @@ pub async fn serve(
                 ToCell::BranchTask(host.branch_task(branch).await?),
                 Bytes::new(),
             )))
+        }
+        ToAgent::Look(question) => {
+            if !rules.may_ask(&question) {
+                return broke("it asked for what its task was not granted");
+            }
+            let seen = host.look(question).await?;
+            writers.files += u32::from(matches!(seen, Seen::Open(..)));
+            Ok(Some((ToCell::Seen(seen), Bytes::new())))
         }
         ToAgent::Create { writer, media } => {
             if rules.writes.is_empty() || !writers.open.insert(writer) {

@@ -1,0 +1,94 @@
+//! What a run may touch: the settings, and `--allow` of the command line.
+
+use std::path::Path;
+
+use super::error::{CliError, Kind};
+use crate::config::Settings;
+use crate::model::grant::{Grant, Grants};
+use crate::model::id::RunId;
+use crate::task::grants;
+
+/// Grants of the command line.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Allow {
+    /// Let every step touch one thing more; can be given many times
+    ///
+    /// `scratch=64MiB` is a directory `/tmp` in memory, `read:NAME=PATH` a directory of this machine
+    /// as `/NAME`, `env:NAME` or `env:NAME=VALUE` a variable, `secret:NAME` a variable whose value
+    /// is not recorded. What single steps may touch is said in `wrun.toml`.
+    #[arg(long = "allow", value_name = "GRANT")]
+    allow: Vec<Grant>,
+}
+
+impl Allow {
+    /// All grants of a run, with their values: those of `settings`, and these.
+    ///
+    /// # Errors
+    /// When a directory or a variable is not there.
+    pub(crate) fn with(&self, settings: &Settings, directory: &Path) -> Result<Grants, CliError> {
+        let mut all = settings.grants.clone();
+        for grant in &self.allow {
+            let mut grant = grant.clone();
+            if let Grant::Read { path, .. } = &mut grant {
+                *path = absolute(directory, path)?;
+            }
+            all.all.push(grant);
+        }
+        grants::fill(&mut all, |name| std::env::var(name).ok()).map_err(|error| unset(&error))?;
+        for grant in all.iter_mut() {
+            if let Grant::Read { name, path } = grant
+                && !Path::new(path).is_dir()
+            {
+                let message = format!("`{path}`, granted as `{name}`, is no directory");
+                return Err(CliError::new(Kind::NotFound, message)
+                    .hint("make it, or correct the path: `read:NAME=PATH`"));
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn absolute(directory: &Path, path: &str) -> Result<String, CliError> {
+    let path = directory.join(path);
+    let text = path.into_os_string().into_string();
+    text.map_err(|path| CliError::usage(format!("the path {path:?} is not UTF-8")))
+}
+
+fn unset(error: &grants::NotSet) -> CliError {
+    let name = &error.name;
+    CliError::from_error(Kind::Usage, error).hint(format!(
+        "set it: `{name}=… wrun run`, or take the grant away"
+    ))
+}
+
+/// What `before` granted and `now` does not, as it would be granted again.
+pub(crate) fn missing(before: &Grants, now: &Grants) -> Vec<String> {
+    let now = now.lines();
+    let before = before.lines();
+    before
+        .into_iter()
+        .filter(|line| !now.contains(line))
+        .collect()
+}
+
+/// Refuses to touch for `run` what this machine was not asked to let it touch: whoever takes over
+/// somebody's run opens directories and secrets of his own.
+///
+/// # Errors
+/// When the run was granted a directory or a secret that `now` does not grant.
+pub(crate) fn consent(run: &RunId, before: &Grants, now: &Grants) -> Result<(), CliError> {
+    let opens = |line: &String| line.contains("read:") || line.contains("secret:");
+    let missing: Vec<String> = missing(before, now).into_iter().filter(opens).collect();
+    let Some(first) = missing.first() else {
+        return Ok(());
+    };
+    let message = format!("`{run}` was granted what is not granted here");
+    let error = missing
+        .iter()
+        .fold(CliError::usage(message), |error, line| {
+            error.cause(format!("`{line}`"))
+        });
+    Err(error.hint(format!(
+        "let it: `--allow {first}`, or `grants` in `wrun.toml`"
+    )))
+}
