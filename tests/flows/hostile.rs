@@ -65,9 +65,9 @@ fn a_description_without_sense_is_refused_and_cannot_act_on_the_terminal() {
         "{said:?}"
     );
     insta::assert_snapshot!(said, @r"
-    error: the flow cannot run: it has 6 problems
-      caused by: flow has a name that is not allowed: flow name `../\u{1b}[2Jraves` has the character '.'; lower-case letters, digits and `_` and `-` are allowed, and a letter comes first
-      caused by: parameter `../../etc/passwd` has a name that is not allowed: artifact name `../../etc/passwd` has the character '.'; lower-case letters, digits and `_` are allowed, and a letter comes first
+    error: the flow cannot run: it has 7 problems
+      caused by: flow has a name that is not allowed: flow name `../\u{1b}[2Jraves` has the character '.'; lower-case letters, digits, `_` and `-` are allowed, and a letter comes first
+      caused by: parameter `../../etc/passwd` has a name that is not allowed: artifact name `../../etc/passwd` has the character '.'; letters, digits and `_` are allowed, and a letter comes first
       caused by: step `a�` (�]0;gone�) has a name that is not allowed: step name `a\u{7}` has the character '\u{7}'; lower-case letters, digits and `_` are allowed, and a letter comes first
       caused by: step `a�` (�]0;gone�) leads to `b`, which is not a step
       caused by: step `a�` (�]0;gone�) has a timeout of 0 ms, and 1 to 2592000000 ms are possible
