@@ -178,6 +178,7 @@ async fn every_altered_object_is_found() {
     );
     let mut dice = Dice(7);
     let mut count: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut ignored = 0;
     let names: Vec<_> = classes.keys().copied().collect();
     for case in 0..cases("WRUN_TAMPER_CASES", CASES) {
         let class = names[case % names.len()];
@@ -195,19 +196,24 @@ async fn every_altered_object_is_found() {
         }
         let read = read(&lab.datastore).await;
         let found = read.is_err() || is_found(&lab, key, what).await;
+        ignored += usize::from(read.is_ok() && what != "gone");
         assert!(found, "{key}, {what}, in case {case}");
         *count.entry((class, what)).or_default() += 1;
         lab.store.put(key, good.clone()).await.unwrap();
     }
-    println!("{count:?}");
+    println!("{count:?}, and {ignored} that change nothing");
     assert_eq!(count.len(), 6 * 6);
+    assert!(100 * ignored < count.values().sum(), "{ignored}");
 }
 
-/// What reading did not find: a part that is gone. Nothing is lost with a summary or with notes of
-/// results, which follow from the journal; the end of a journal is missed by a replay.
+/// What reading did not find.
+///
+/// A part that is gone: nothing is lost with a summary or with notes of results, which follow from
+/// the journal; the end of a journal is missed by a replay. And a bit of a zstd frame that a reader
+/// has to ignore: what comes out is the same all the same.
 async fn is_found(lab: &Lab, key: &Key, what: &str) -> bool {
     if what != "gone" {
-        return false;
+        return is_whole(lab, key).await;
     }
     match class(key) {
         "summary" | "memo" => true,
@@ -218,6 +224,20 @@ async fn is_found(lab: &Lab, key: &Key, what: &str) -> bool {
             report.is_err() || report.is_ok_and(|report| report.different > 0)
         }
     }
+}
+
+/// Whether what comes out of a blob or a snapshot is what its name says.
+async fn is_whole(lab: &Lab, key: &Key) -> bool {
+    let name = key.as_str().rsplit('/').next().unwrap();
+    let digest: Digest = match class(key) {
+        "blob" | "snapshot" => name.parse().unwrap(),
+        _ => return false,
+    };
+    let content = match class(key) {
+        "blob" => lab.datastore.blobs().get(&digest).await,
+        _ => lab.datastore.get_snapshot(&digest).await,
+    };
+    content.is_ok_and(|content| Digest::of(&content) == digest)
 }
 
 /// The runs again with one of them written anew: other events, or another header.
