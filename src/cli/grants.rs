@@ -79,16 +79,16 @@ pub(crate) fn missing(before: &Grants, now: &Grants) -> Vec<String> {
 pub(crate) fn consent(run: &RunId, before: &Grants, now: &Grants) -> Result<(), CliError> {
     let opens = |line: &String| line.contains("read:") || line.contains("secret:");
     let missing: Vec<String> = missing(before, now).into_iter().filter(opens).collect();
-    let Some(first) = missing.first() else {
+    if missing.is_empty() {
         return Ok(());
-    };
+    }
     let message = format!("`{run}` was granted what is not granted here");
     let error = missing
         .iter()
         .fold(CliError::usage(message), |error, line| {
             error.cause(format!("`{line}`"))
         });
-    Err(error.hint(format!(
-        "let it: `--allow {first}`, or `grants` in `wrun.toml`"
-    )))
+    let hint =
+        "`--allow` grants it to all steps, `grants` below `[steps.STEP]` in `wrun.toml` to one";
+    Err(error.hint(hint))
 }

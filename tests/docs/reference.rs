@@ -47,10 +47,14 @@ A code never changes its meaning. `wrun exit-codes` lists them too.
 ";
 
 /// What is said about the keys of a step.
-const STEP_ABOUT: [(&str, &str); 8] = [
+const STEP_ABOUT: [(&str, &str); 9] = [
     ("cpu", "processors that an attempt needs, e.g. `0.5`"),
     ("disk", "temporary disk that an attempt needs"),
     ("gpus", "graphics processors that an attempt needs"),
+    (
+        "grants",
+        "what it may touch besides what all steps may; a list of grants",
+    ),
     ("memory", "memory of an attempt, at most 4 GiB"),
     (
         "retry",

@@ -66,8 +66,9 @@ const SHAPES: &[Shape] = &[
         "check",
         &["wrun check examples/hello --json"],
         "When `ok` is false there are `problems`, each with `code`, `message` and what is known of `step`, \
-         `source`, `parameter` and `hint`, and their `count`; otherwise the rest.",
-        "flow ok module ?count ?problems ?docs ?sdk ?parameters ?steps",
+         `source`, `parameter` and `hint`, and their `count`; otherwise the rest. `classes` says of each step \
+         how exact it is, `imports` which interfaces the module uses.",
+        "flow ok module ?count ?problems ?docs ?sdk ?parameters ?steps ?classes ?imports ?grants",
     ),
     shape(
         "graph",
@@ -88,8 +89,9 @@ const SHAPES: &[Shape] = &[
         "replay",
         &["wrun replay flaky/1 --json"],
         "A difference has `task`, `attempt`, `what`, `recorded`, `replayed`, and `engines` where they differ; \
-         what is left out has `task`, `attempt` and `why`.",
-        "run identical tasks attempts artifacts other_engine different differences left_out",
+         what is left out has `task`, `attempt` and `why`. `ended` is how the run ended; null when its journal has \
+         no end, or a part of it was replayed.",
+        "run identical tasks attempts artifacts ended other_engine different differences left_out",
     ),
     shape(
         "diff",
@@ -196,7 +198,7 @@ const PARTS: &[Shape] = &[
         "header",
         &[],
         "How a run began. `parameters` are artifacts; `clock` is where the time of its tasks begins, `known_as` the number that they see.",
-        "run created_at user wrun ?origin tags parameters snapshot module engine seed limits clock known_as",
+        "run created_at user wrun ?origin tags parameters snapshot module engine seed limits grants ?class clock known_as",
     ),
     shape(
         "artifact",

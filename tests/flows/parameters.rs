@@ -197,6 +197,7 @@ fn what_is_required_is_asked_for_and_help_lists_what_there_is() {
           --seed <SEED>         Where all chance comes from: a number, or `random` for another one each
                                 time
           --tag <TAG>           Tag the run; can be given many times
+          --allow <GRANT>       Let every step touch one thing more; can be given many times
           --cache               Take results of earlier runs where nothing that they depend on has
                                 changed
       -h, --help                Print help, with the parameters of the flow
