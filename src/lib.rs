@@ -3,6 +3,7 @@
 //! The house, from the cellar up. A room uses only rooms below it; `tests/layering.rs` proves it.
 //!
 //! - [`model`]: what a flow, a run, a task, an artifact and an event are. Pure data.
+//! - [`aws`]: how AWS is reached, and what its errors mean.
 //! - [`scheduler`]: events in, commands out. Pure: it decides, and does nothing.
 //! - [`datastore`]: everything at rest: blobs, artifacts, journals, runs, and the object stores below them.
 //! - [`snapshot`]: builds a flow and freezes its code.
@@ -23,6 +24,7 @@
 //!
 //! To start reading: [`model::event::Event`], then `runtime/drive.rs`, then `task/attempt.rs`.
 
+pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod datastore;

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 /// Which rooms a room may use. Whoever adds an edge says why in `docs/architecture.md`.
 const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("aws", &[]),
     ("scheduler", &["model"]),
-    ("datastore", &["model"]),
+    ("datastore", &["model", "aws"]),
     ("sandbox", &["model"]),
     ("config", &["model"]),
     ("report", &["model"]),
@@ -20,7 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "task",
         &["model", "scheduler", "datastore", "snapshot", "sandbox"],
     ),
-    ("executor", &["model", "scheduler", "task"]),
+    ("executor", &["model", "aws", "scheduler", "task"]),
     (
         "runtime",
         &[
@@ -55,6 +56,11 @@ const EDGES: &[(&str, &[&str])] = &[
 const VENDORS: &[(&str, &[&str])] = &[
     ("wasmtime", &["sandbox"]),
     ("wasmtime_wasi", &["sandbox"]),
+    ("wasmtime_wasi_http", &["sandbox"]),
+    ("aws_config", &["aws"]),
+    ("aws_sdk_s3", &["datastore"]),
+    ("aws_sdk_batch", &["executor"]),
+    ("hyper", &["task"]),
     ("postcard", &["sandbox", "snapshot"]),
     ("rand_chacha", &["sandbox"]),
     ("zstd", &["datastore"]),

@@ -298,9 +298,7 @@ impl Store {
                 .and_then(|()| out.flush())
                 .map_err(|e| failed(&e));
         }
-        let reader = self
-            .runtime
-            .block_on(self.datastore.blobs().open(&value.digest))?;
+        let reader = self.runtime.block_on(self.datastore.open_value(value))?;
         let mut at = 0;
         while at < reader.len() {
             let piece = self.runtime.block_on(reader.read_at(at, PIECE))?;

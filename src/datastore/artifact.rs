@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Datastore;
-use super::blob::{BlobError, MAX_WHOLE};
+use super::blob::{BlobError, BlobReader, MAX_WHOLE};
 use super::cbor;
 use super::object::StoreError;
 use crate::model::artifact::{INLINE_VALUE, MediaType, Value, ValueAt};
@@ -27,11 +27,18 @@ impl Datastore {
             }
             ValueAt::Record => return Err(BlobError::InRecord { digest }),
         };
-        if bytes.len() as u64 != value.size {
-            let what = format!("it has {} bytes instead of {}", bytes.len(), value.size);
-            return Err(BlobError::damaged(&digest, what));
-        }
+        has_size(value, bytes.len() as u64)?;
         Ok(bytes)
+    }
+
+    /// Opens a value that is a blob, to read parts of it.
+    ///
+    /// # Errors
+    /// When the blob is not there, is damaged, or has another length than the value.
+    pub async fn open_value(&self, value: &Value) -> Result<BlobReader, BlobError> {
+        let reader = self.blobs().open(&value.digest).await?;
+        has_size(value, reader.len())?;
+        Ok(reader)
     }
 
     /// Makes a value of `bytes`: inline when it is small and `inline_budget` allows, which is then
@@ -68,6 +75,15 @@ impl Datastore {
         })?;
         Ok(List { bytes, offsets })
     }
+}
+
+/// Whether as many bytes are there as the value says.
+pub(crate) fn has_size(value: &Value, size: u64) -> Result<(), BlobError> {
+    if size == value.size {
+        return Ok(());
+    }
+    let what = format!("it has {size} bytes instead of {}", value.size);
+    Err(BlobError::damaged(&value.digest, what))
 }
 
 /// A list in CBOR whose elements can be taken one by one. Cheap to clone elements from.

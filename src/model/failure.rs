@@ -48,6 +48,8 @@ pub enum FailureKind {
     Contract,
     /// The machinery failed and not the step: a cell was lost, a host was reclaimed, a disk was full.
     Infrastructure,
+    /// What the step reads is not what was stored: a blob or a part of the journal is damaged or gone.
+    Damaged,
     /// The run was cancelled while the attempt was running.
     Cancelled,
 }
@@ -59,13 +61,19 @@ impl FailureKind {
             Self::Error | Self::Panic | Self::Trap => true,
             Self::Limit(limit) => !matches!(limit, Limit::Turns | Limit::Items),
             Self::Fatal | Self::Denied | Self::Contract | Self::Cancelled => false,
-            Self::Infrastructure => false,
+            Self::Infrastructure | Self::Damaged => false,
         }
     }
 
     /// Whether the step is not to blame, so that trying again is not charged to its retries.
     pub fn is_infrastructure(self) -> bool {
         self == Self::Infrastructure
+    }
+
+    /// Whether it says something about the step, and not about the machine, the datastore or the
+    /// one who cancelled.
+    pub fn is_of_the_step(self) -> bool {
+        !matches!(self, Self::Infrastructure | Self::Damaged | Self::Cancelled)
     }
 }
 
@@ -88,6 +96,7 @@ impl fmt::Display for FailureKind {
             Self::Denied => "denied",
             Self::Contract => "broken contract",
             Self::Infrastructure => "infrastructure",
+            Self::Damaged => "damaged data",
             Self::Cancelled => "cancelled",
         })
     }

@@ -50,10 +50,7 @@ pub struct Side<'a> {
 /// Whether a failure says how the machine was and nothing of the task, so that executing it again
 /// proves nothing.
 pub fn is_of_the_machine(failure: &Failure) -> bool {
-    matches!(
-        failure.kind,
-        FailureKind::Infrastructure | FailureKind::Cancelled | FailureKind::Limit(Limit::Time)
-    )
+    !failure.kind.is_of_the_step() || failure.kind == FailureKind::Limit(Limit::Time)
 }
 
 /// The first difference of two attempts at one task: what they read, how they ended, what they
@@ -238,7 +235,7 @@ async fn large(
 
 async fn piece(side: (&Datastore, &Value), at: u64) -> Result<Bytes, BlobError> {
     if side.1.at == ValueAt::Blob {
-        let reader = side.0.blobs().open(&side.1.digest).await?;
+        let reader = side.0.open_value(side.1).await?;
         return reader.read_at(at, PIECE).await;
     }
     let all = bytes(side).await?;

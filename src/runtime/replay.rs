@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::books::Books;
 use super::compare::{self, Difference, Side};
@@ -145,12 +146,14 @@ pub async fn replay(
     }
     let (jobs, queue) = mpsc::channel(machine.workers.max(1) * QUEUE);
     let queue = Arc::new(tokio::sync::Mutex::new(queue));
-    let workers: Vec<_> = (0..machine.workers.max(1))
+    let mut workers: JoinSet<_> = (0..machine.workers.max(1))
         .map(|_| {
             let (queue, ledger) = (queue.clone(), ledger.clone());
-            tokio::spawn(work(queue, ledger, machine.clock.clone()))
+            work(queue, ledger, machine.clock.clone())
         })
         .collect();
+    // The workers alone hold it now: when they are gone, nobody waits for a place in it.
+    drop(queue);
     let mut reader = Reader {
         datastore,
         machine,
@@ -178,8 +181,8 @@ pub async fn replay(
     });
     let folded = folded.await;
     drop(jobs);
-    for worker in workers {
-        if let Err(panic) = worker.await {
+    while let Some(worker) = workers.join_next().await {
+        if let Err(panic) = worker {
             std::panic::resume_unwind(panic.into_panic());
         }
     }

@@ -5,19 +5,21 @@ use bytes::Bytes;
 
 use super::call::{Given, Question, Seen, Source};
 use crate::model::artifact::MediaType;
-use crate::model::failure::FailureKind;
+use crate::model::failure::Failure;
 use crate::model::record::LogChunk;
 
 /// The agent could not answer: its datastore failed, or the cell asked for what does not exist.
 ///
 /// Ends the attempt.
+/// The failure is what it ends with: as a rule one of the infrastructure and not of the guest.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct HostError {
-    /// What the attempt ends with: as a rule a failure of the infrastructure and not of the guest.
-    pub kind: FailureKind,
-    /// What happened, in one sentence with its causes.
-    pub message: String,
+#[error("{0}")]
+pub struct HostError(pub Box<Failure>);
+
+impl From<Failure> for HostError {
+    fn from(failure: Failure) -> Self {
+        Self(Box::new(failure))
+    }
 }
 
 /// What a running task may ask of the agent.

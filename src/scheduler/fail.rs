@@ -52,12 +52,12 @@ impl Scheduler {
 
     /// No other attempt is made: the failure is caught, or ends the run.
     ///
-    /// A failure of the infrastructure is never caught: it says nothing about the step, and as an
+    /// A failure that is not of the step is never caught: it says nothing about the step, and as an
     /// artifact it would make results depend on the machine. The run fails and can be resumed.
     fn give_up(&mut self, key: &TaskKey, failure: Failure, commands: &mut Vec<Command>) {
         let task = self.task(key);
         let attempt = self.running.get(key).map_or(0, |running| running.attempt);
-        let is_own = !failure.kind.is_infrastructure() && failure.kind != FailureKind::Cancelled;
+        let is_own = failure.kind.is_of_the_step();
         if let Some(artifact) = self.graph.step(key.0).catch.clone().filter(|_| is_own) {
             if let Some(running) = self.running.get_mut(key) {
                 running.catching = true;

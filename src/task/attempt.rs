@@ -19,6 +19,7 @@ use super::inputs;
 use super::outputs;
 use super::site::{Site, Slot};
 use super::trace::Trace;
+use super::trouble::{infrastructure, unreadable};
 
 /// The clock of the machine, given by whoever may look at it.
 pub trait Clock: Send + Sync {
@@ -51,10 +52,6 @@ pub async fn repeat_attempt(
     trace: Option<&Digest>,
 ) -> Record {
     let trace = Trace::recorded(&site.datastore, trace).await;
-    let trace = trace.map_err(|error| {
-        let message = format!("the trace of the attempt cannot be read: {error}");
-        Failure::new(FailureKind::Infrastructure, message)
-    });
     attempt(site, slot, assignment, (clock, listener), trace).await
 }
 
@@ -116,11 +113,11 @@ async fn execute(
     let cell = slot
         .cell(site, profile)
         .await
-        .map_err(|e| lost("could not start a cell", &e))?;
+        .map_err(|e| infrastructure("could not start a cell", &e))?;
     let reply = cell
         .run(request, &mut host)
         .await
-        .map_err(|e| lost("the task could not be executed", &e))?;
+        .map_err(|e| infrastructure("the task could not be executed", &e))?;
     Ok(settle(site, node, &mut host, reply).await)
 }
 
@@ -148,10 +145,7 @@ async fn settle(site: &Site, node: &StepNode, host: &mut AttemptHost<'_>, reply:
     record.result = result;
     match host.trace.store(&site.datastore).await {
         Ok(trace) => record.trace = trace,
-        Err(error) => {
-            let message = format!("could not store the trace of the attempt: {error}");
-            return failed(Failure::new(FailureKind::Infrastructure, message));
-        }
+        Err(failure) => return failed(failure),
     }
     record.logs = outputs::logs(site, logs).await;
     record.observed = observed;
@@ -172,16 +166,6 @@ async fn keep(
     Ok((outcome, artifacts))
 }
 
-fn lost(what: &str, error: &dyn std::error::Error) -> Failure {
-    let mut failure = Failure::new(FailureKind::Infrastructure, format!("{what}: {error}"));
-    let mut source = error.source();
-    while let Some(cause) = source {
-        failure.causes.push(cause.to_string());
-        source = cause.source();
-    }
-    failure
-}
-
 /// Gathers all that the cell needs.
 async fn request(
     site: &Site,
@@ -191,7 +175,7 @@ async fn request(
 ) -> Result<Request, Failure> {
     let readable = readables(site, node, reads).await?;
     let item = inputs::item(site, node, assignment).await;
-    let item = item.map_err(|e| lost("could not read the foreach element", &e))?;
+    let item = item.map_err(|e| unreadable("could not read the foreach element", &e))?;
     let branches = assignment
         .branches
         .as_ref()
@@ -270,13 +254,16 @@ async fn readables(
                 .with_hint(format!("make it `Option<{}>` if it may be absent", read.ty)));
         };
         let few = value.size <= INLINE_VALUE as u64 && value.size as usize <= budget;
-        let bytes = if few || !matches!(value.at, ValueAt::Blob) {
-            budget = budget.saturating_sub(value.size as usize);
-            let bytes = site.values.load(value).await;
-            Some(bytes.map_err(|e| lost(&format!("could not load artifact `{}`", read.name), &e))?)
-        } else {
-            None
-        };
+        let bytes =
+            if few || !matches!(value.at, ValueAt::Blob) {
+                budget = budget.saturating_sub(value.size as usize);
+                let bytes = site.values.load(value).await;
+                Some(bytes.map_err(|e| {
+                    unreadable(&format!("could not load artifact `{}`", read.name), &e)
+                })?)
+            } else {
+                None
+            };
         let given = Given {
             media: value.media.clone(),
             size: value.size,

@@ -10,10 +10,11 @@ use super::directory::{self, Sight};
 use super::grants;
 use super::site::Site;
 use super::trace::{Asked, Found, Trace};
+use super::trouble::{infrastructure, unreadable};
 use crate::datastore::blob::{BlobReader, BlobWriter};
 use crate::model::artifact::{INLINE_VALUE, MediaType, Value, ValueAt};
 use crate::model::digest::Digest;
-use crate::model::failure::FailureKind;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::name::ArtifactName;
 use crate::model::record::LogChunk;
 use crate::sandbox::call::{Given, Question, Seen, Source};
@@ -53,24 +54,8 @@ pub struct AttemptHost<'a> {
     directories: BTreeMap<u32, Arc<cap_std::fs::Dir>>,
 }
 
-fn failed(what: &str, error: &dyn std::error::Error) -> HostError {
-    let mut message = format!("{what}: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    HostError {
-        kind: FailureKind::Infrastructure,
-        message,
-    }
-}
-
 fn refused(message: impl Into<String>) -> HostError {
-    HostError {
-        kind: FailureKind::Infrastructure,
-        message: message.into(),
-    }
+    Failure::new(FailureKind::Infrastructure, message).into()
 }
 
 /// Does what waits for the disk where it holds up nobody.
@@ -148,8 +133,8 @@ impl<'a> AttemptHost<'a> {
         if let Some(reader) = self.readers.get(&source) {
             return Ok(reader.clone());
         }
-        let reader = self.site.datastore.blobs().open(&value.digest).await;
-        let reader = Arc::new(reader.map_err(|e| failed("could not open an artifact", &e))?);
+        let reader = self.site.datastore.open_value(value).await;
+        let reader = Arc::new(reader.map_err(|e| unreadable("could not open an artifact", &e))?);
         if self.readers.len() >= OPEN_READERS {
             self.readers.pop_first();
         }
@@ -159,7 +144,9 @@ impl<'a> AttemptHost<'a> {
 
     /// Looks at the granted directory `number`, which is at `root`.
     async fn see(&mut self, number: u32, root: &str, asked: &Asked) -> Result<Found, HostError> {
-        let unseen = |error: std::io::Error| failed(&format!("could not read `{root}`"), &error);
+        let unseen = |error: std::io::Error| -> HostError {
+            infrastructure(&format!("could not read `{root}`"), &error).into()
+        };
         let known = self.directories.get(&number).cloned();
         let (root_path, path, look) = (root.to_owned(), asked.path.clone(), asked.look);
         let looked = blocking(move || {
@@ -184,8 +171,8 @@ impl<'a> AttemptHost<'a> {
         loop {
             let piece;
             let read = blocking(move || read_piece(file)).await;
-            (file, piece) =
-                read.map_err(|e| failed(&format!("could not read a file in `{root}`"), &e))?;
+            (file, piece) = read
+                .map_err(|e| infrastructure(&format!("could not read a file in `{root}`"), &e))?;
             let last = piece.len() < PIECE;
             if blob.is_none() && last && self.trace.has_room_for(piece.len() as u64) {
                 first = piece;
@@ -194,7 +181,7 @@ impl<'a> AttemptHost<'a> {
             let writer: &mut BlobWriter =
                 blob.get_or_insert_with(|| self.site.datastore.blobs().writer());
             let written = writer.write(piece).await;
-            written.map_err(|e| failed("could not store a file", &e))?;
+            written.map_err(|e| infrastructure("could not store a file", &e))?;
             if last {
                 break;
             }
@@ -207,7 +194,7 @@ impl<'a> AttemptHost<'a> {
             });
         };
         let finished = blob.finish().await;
-        let (digest, size) = finished.map_err(|e| failed("could not store a file", &e))?;
+        let (digest, size) = finished.map_err(|e| infrastructure("could not store a file", &e))?;
         Ok(Found::File {
             digest,
             size,
@@ -220,7 +207,7 @@ impl<'a> AttemptHost<'a> {
         let few = value.size <= INLINE_VALUE as u64 || !matches!(value.at, ValueAt::Blob);
         let bytes = if few {
             let bytes = self.site.values.load(value).await;
-            Some(bytes.map_err(|e| failed("could not load an artifact", &e))?)
+            Some(bytes.map_err(|e| unreadable("could not load an artifact", &e))?)
         } else {
             None
         };
@@ -244,15 +231,13 @@ impl Host for AttemptHost<'_> {
         }
         if !matches!(value.at, ValueAt::Blob) {
             let bytes = self.site.values.load(&value).await;
-            let bytes = bytes.map_err(|e| failed("could not load an artifact", &e))?;
+            let bytes = bytes.map_err(|e| unreadable("could not load an artifact", &e))?;
             let from = offset as usize;
             return Ok(bytes.slice(from..from + len));
         }
         let reader = self.reader(source, &value).await?;
-        reader
-            .read_at(offset, len)
-            .await
-            .map_err(|e| failed("could not read an artifact", &e))
+        let bytes = reader.read_at(offset, len).await;
+        Ok(bytes.map_err(|e| unreadable("could not read an artifact", &e))?)
     }
 
     async fn branches(
@@ -329,9 +314,8 @@ impl Host for AttemptHost<'_> {
             .writers
             .get_mut(&writer)
             .ok_or_else(|| refused("it wrote to no open writer"))?;
-        blob.write(bytes)
-            .await
-            .map_err(|e| failed("could not store an artifact", &e))
+        let written = blob.write(bytes).await;
+        Ok(written.map_err(|e| infrastructure("could not store an artifact", &e))?)
     }
 
     fn progress(&mut self, done: u64, total: u64, message: String) {

@@ -93,8 +93,7 @@ impl Lists {
         let large = value.size > IN_MEMORY && matches!(value.at, ValueAt::Blob);
         let bytes = if large {
             let reader = datastore
-                .blobs()
-                .open(&value.digest)
+                .open_value(value)
                 .await
                 .map_err(ValueError::from)?;
             Bytesource::Blob(reader)

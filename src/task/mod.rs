@@ -17,4 +17,5 @@ pub mod memo;
 pub mod outputs;
 pub mod site;
 pub mod trace;
+pub mod trouble;
 pub mod values;

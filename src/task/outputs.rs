@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::host::AttemptHost;
 use super::site::Site;
+use super::trouble::{infrastructure, unreadable};
 use crate::datastore::cbor;
 use crate::model::artifact::{Artifact, INLINE_RECORD, MediaType, Value, ValueAt};
 use crate::model::failure::{Failure, FailureKind};
@@ -18,16 +19,6 @@ use crate::sandbox::call::{Body, Put};
 
 /// The most bytes of logs that live in a record.
 const INLINE_LOGS: usize = 32 * 1024;
-
-fn infrastructure(what: &str, error: &dyn std::error::Error) -> Failure {
-    let mut failure = Failure::new(FailureKind::Infrastructure, format!("{what}: {error}"));
-    let mut source = error.source();
-    while let Some(cause) = source {
-        failure.causes.push(cause.to_string());
-        source = cause.source();
-    }
-    failure
-}
 
 fn broken(message: String) -> Failure {
     Failure::new(FailureKind::Contract, message)
@@ -124,7 +115,7 @@ async fn written(
         return Ok(value);
     }
     let bytes = site.datastore.load(&value).await;
-    let bytes = bytes.map_err(|e| infrastructure(&what(), &e))?;
+    let bytes = bytes.map_err(|e| unreadable(&what(), &e))?;
     match cbor::normalise(&bytes) {
         Ok(std::borrow::Cow::Borrowed(_)) => Ok(value),
         Ok(std::borrow::Cow::Owned(normal)) => {
@@ -144,7 +135,7 @@ async fn passed(site: &Site, value: Value, budget: &mut usize) -> Result<Value, 
         return Ok(value);
     }
     let bytes = site.values.load(&value).await;
-    let bytes = bytes.map_err(|e| infrastructure("could not load what was passed on", &e))?;
+    let bytes = bytes.map_err(|e| unreadable("could not load what was passed on", &e))?;
     let stored = site.datastore.store_value(value.media, bytes, budget).await;
     stored.map_err(|e| infrastructure("could not store what was passed on", &e))
 }
@@ -176,7 +167,7 @@ pub async fn check(
         ValueAt::Inline(bytes) => bytes.clone(),
         _ => {
             let bytes = site.datastore.load(&list.value).await;
-            bytes.map_err(|e| infrastructure("could not read the foreach list back", &e))?
+            bytes.map_err(|e| unreadable("could not read the foreach list back", &e))?
         }
     };
     let offsets = cbor::list_offsets(&bytes);

@@ -7,10 +7,11 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::trouble::{infrastructure, unreadable};
 use crate::datastore::Datastore;
 use crate::model::artifact::{INLINE_VALUE, MediaType, Value, ValueAt};
 use crate::model::digest::Digest;
-use crate::model::failure::FailureKind;
+use crate::model::failure::{Failure, FailureKind};
 use crate::sandbox::call::{Kind, Look, Not, Seen};
 use crate::sandbox::host::HostError;
 
@@ -86,14 +87,18 @@ impl Trace {
     /// The trace of an attempt that sees what another one saw.
     ///
     /// # Errors
-    /// Says why the other's trace, or a file in it, cannot be read.
-    pub async fn recorded(datastore: &Datastore, kept: Option<&Digest>) -> Result<Self, String> {
+    /// When the other's trace, or a file in it, cannot be read.
+    pub async fn recorded(datastore: &Datastore, kept: Option<&Digest>) -> Result<Self, Failure> {
+        let unread = "the trace of the attempt cannot be read";
         let sights: Vec<(Asked, Found)> = match kept {
             None => Vec::new(),
             Some(digest) => {
                 let bytes = datastore.blobs().get(digest).await;
-                let bytes = bytes.map_err(|error| error.to_string())?;
-                ciborium::from_reader(bytes.as_ref()).map_err(|error| error.to_string())?
+                let bytes = bytes.map_err(|error| unreadable(unread, &error))?;
+                let read = ciborium::from_reader(bytes.as_ref());
+                read.map_err(|error| {
+                    Failure::new(FailureKind::Damaged, format!("{unread}: {error}"))
+                })?
             }
         };
         for (asked, found) in &sights {
@@ -104,7 +109,9 @@ impl Trace {
             } = found
             {
                 let read = datastore.verify(digest).await;
-                read.map_err(|error| format!("what it {}: {error}", asked.words()))?;
+                read.map_err(|error| {
+                    unreadable(&format!("{unread}: what it {}", asked.words()), &error)
+                })?;
             }
         }
         Ok(Self {
@@ -128,13 +135,9 @@ impl Trace {
                     || "asked for nothing more".to_owned(),
                     |(before, _)| before.words(),
                 );
-                Err(HostError {
-                    kind: FailureKind::Contract,
-                    message: format!(
-                        "it {}, where it {before} when it was recorded",
-                        asked.words()
-                    ),
-                })
+                let asks = asked.words();
+                let message = format!("it {asks}, where it {before} when it was recorded");
+                Err(Failure::new(FailureKind::Contract, message).into())
             }
         }
     }
@@ -166,13 +169,11 @@ impl Trace {
             Found::Not(not) => Seen::Not(*not),
         };
         if self.size > MAX_TRACE {
-            return Err(HostError {
-                kind: FailureKind::Denied,
-                message: format!(
-                    "the step looked at more of its directories than is kept of one attempt: {} MiB of names",
-                    MAX_TRACE >> 20
-                ),
-            });
+            let message = format!(
+                "the step looked at more of its directories than is kept of one attempt: {} MiB of names",
+                MAX_TRACE >> 20
+            );
+            return Err(Failure::new(FailureKind::Denied, message).into());
         }
         if let Found::File {
             digest,
@@ -199,15 +200,19 @@ impl Trace {
     /// Stores what was kept and gives its digest; none when the step saw nothing of the world.
     ///
     /// # Errors
-    /// Says why it cannot be stored.
-    pub async fn store(&self, datastore: &Datastore) -> Result<Option<Digest>, String> {
+    /// When it cannot be stored.
+    pub async fn store(&self, datastore: &Datastore) -> Result<Option<Digest>, Failure> {
         if self.kept.is_empty() {
             return Ok(None);
         }
+        let unstored = "could not store the trace of the attempt";
         let mut bytes = Vec::with_capacity(self.size);
-        ciborium::into_writer(&self.kept, &mut bytes).map_err(|error| error.to_string())?;
+        let encoded = ciborium::into_writer(&self.kept, &mut bytes);
+        encoded.map_err(|error| infrastructure(unstored, &error))?;
         let stored = datastore.blobs().put(bytes.into()).await;
-        stored.map(Some).map_err(|error| error.to_string())
+        stored
+            .map(Some)
+            .map_err(|error| infrastructure(unstored, &error))
     }
 }
 
@@ -277,7 +282,7 @@ mod tests {
             .answer(&asked("c", Look::Open))
             .expect_err("it was not asked");
         assert_eq!(
-            error.message,
+            error.0.message,
             "it opened `/corpus/c`, where it listed `/corpus` when it was recorded"
         );
         let mut none = Trace::recorded(&datastore, None)
@@ -287,7 +292,7 @@ mod tests {
             .answer(&asked("", Look::Stat))
             .expect_err("nothing was asked");
         assert_eq!(
-            error.message,
+            error.0.message,
             "it asked about `/corpus`, where it asked for nothing more when it was recorded"
         );
     }

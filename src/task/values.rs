@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 
 use crate::datastore::Datastore;
+use crate::datastore::artifact::has_size;
 use crate::datastore::blob::BlobError;
 use crate::datastore::journal::JournalError;
 use crate::datastore::run::Run;
@@ -136,11 +137,13 @@ impl Values {
     /// # Errors
     /// [`ValueError`] when the blob or segment is missing or damaged.
     pub async fn load(&self, value: &Value) -> Result<Bytes, ValueError> {
-        match &value.at {
-            ValueAt::Inline(bytes) => Ok(bytes.clone()),
-            ValueAt::Blob => Ok(self.datastore.load(value).await?),
-            ValueAt::Record => self.load_from_record(value.digest).await,
-        }
+        let bytes = match &value.at {
+            ValueAt::Inline(bytes) => bytes.clone(),
+            ValueAt::Blob => return Ok(self.datastore.load(value).await?),
+            ValueAt::Record => self.load_from_record(value.digest).await?,
+        };
+        has_size(value, bytes.len() as u64)?;
+        Ok(bytes)
     }
 
     async fn load_from_record(&self, digest: Digest) -> Result<Bytes, ValueError> {

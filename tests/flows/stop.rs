@@ -171,23 +171,23 @@ fn a_killed_cell_is_replaced_at_no_cost_to_the_step() {
     }
 }
 
-/// The processes whose parent is `parent`, each with the session that it is in.
+/// The parent and the session of a process, as its `stat` says; 0 for what this namespace cannot see.
 #[cfg(target_os = "linux")]
-fn children(parent: u32) -> Vec<(u32, u32)> {
+fn family(stat: &str) -> Option<(u32, u32)> {
+    // After the name, which may hold anything: state, parent, group, session.
+    let mut rest = stat.rsplit_once(')')?.1.split_whitespace().skip(1);
+    let mut number = |at| rest.nth(at)?.parse().ok();
+    Some((number(0)?, number(1)?))
+}
+
+/// The sessions of the processes whose parent is `parent`.
+#[cfg(target_os = "linux")]
+fn sessions_below(parent: u32) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let stat = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("stat")).ok();
-    let of_parent = |text: String| {
-        // After the name, which may hold anything: state, parent, group, session.
-        let rest = text.rsplit_once(')')?.1.to_owned();
-        let numbers: Vec<u32> = rest
-            .split_whitespace()
-            .skip(1)
-            .take(3)
-            .flat_map(str::parse)
-            .collect();
-        (numbers[0] == parent).then_some((numbers[1], numbers[2]))
-    };
-    entries.filter_map(stat).filter_map(of_parent).collect()
+    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let families = stats.filter_map(|stat| family(&stat));
+    let below = families.filter(|(its, _)| *its == parent);
+    below.map(|(_, session)| session).collect()
 }
 
 #[test]
@@ -196,19 +196,15 @@ fn what_is_typed_in_a_terminal_reaches_the_run_and_no_cell() {
     let world = World::new();
     let mut running = Running::start(&world, "bench_fan", &["--n", "200000"]);
     running.until("finished", "start");
-    let own = rustix::process::getsid(None)
-        .unwrap()
-        .as_raw_nonzero()
-        .get() as u32;
-    let is_apart = |cells: &[(u32, u32)]| {
-        !cells.is_empty() && cells.iter().all(|&(_, session)| session != own)
-    };
+    let own = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, own) = family(&own).unwrap();
+    let is_apart = |cells: &[u32]| !cells.is_empty() && !cells.contains(&own);
     // A cell that has just been forked has done nothing yet.
     let started = Instant::now();
-    let mut cells = children(running.id().as_raw_nonzero().get() as u32);
+    let mut cells = sessions_below(running.id().as_raw_nonzero().get() as u32);
     while !is_apart(&cells) && started.elapsed() < Duration::from_secs(60) {
         std::thread::yield_now();
-        cells = children(running.id().as_raw_nonzero().get() as u32);
+        cells = sessions_below(running.id().as_raw_nonzero().get() as u32);
     }
     running.signal(Signal::INT);
     running.end();

@@ -161,6 +161,18 @@ async fn a_host_that_fails_is_not_the_steps_fault() {
 }
 
 #[tokio::test]
+async fn a_cell_that_gets_less_than_it_asked_for_ends() {
+    let request = reads(request("stream_copy"), Some(large(5 << 20)));
+    let mut host = Memory {
+        short: 1,
+        ..Memory::of(&request)
+    };
+    let mut cell = cell().await;
+    let lost = cell.run(request, &mut host).await;
+    assert!(matches!(lost, Err(CellError::Lost { .. })), "{lost:?}");
+}
+
+#[tokio::test]
 async fn tasks_come_after_modules() {
     let mut cell = Cell::spawn(&launcher()).await.expect("a cell starts");
     let result = cell.run(request("done"), &mut Memory::default()).await;

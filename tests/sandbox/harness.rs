@@ -212,6 +212,8 @@ pub struct Memory {
     pub looked: Vec<String>,
     pub opened: u32,
     pub fail: bool,
+    /// By how many bytes its answers are too short.
+    pub short: u64,
 }
 
 impl Memory {
@@ -259,15 +261,13 @@ impl Host for Memory {
     async fn read_at(&mut self, source: Source, offset: u64, len: u32) -> Result<Bytes, HostError> {
         self.questions += 1;
         if self.fail {
-            return Err(HostError {
-                kind: FailureKind::Infrastructure,
-                message: "the disk is on fire".into(),
-            });
+            let failure = Failure::new(FailureKind::Infrastructure, "the disk is on fire");
+            return Err(failure.into());
         }
         let size = self.sizes.get(&source).copied().unwrap_or(1000);
         Ok(pattern(
             offset,
-            u64::from(len).min(size.saturating_sub(offset)),
+            u64::from(len).min(size.saturating_sub(offset)) - self.short,
         ))
     }
 

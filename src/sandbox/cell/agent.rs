@@ -320,7 +320,7 @@ impl Cell {
                 Err(reply::Trouble::Broke(what)) => return Err(self.broke(what)),
                 Err(reply::Trouble::Host(error)) => {
                     self.kill();
-                    return Ok(failed_reply(Failure::new(error.kind, error.message)));
+                    return Ok(failed_reply(*error.0));
                 }
             }
         }

@@ -127,6 +127,8 @@ pub struct Channel {
     /// How many readings in a row went on where the one before ended.
     onward: usize,
     progress: Option<Instant>,
+    /// Whether an answer was none: then the process ends with the task.
+    broken: bool,
 }
 
 impl Channel {
@@ -139,6 +141,7 @@ impl Channel {
             read_until: None,
             onward: 0,
             progress: None,
+            broken: false,
         }
     }
 
@@ -172,20 +175,23 @@ impl Channel {
 
     /// Waits for the first piece.
     fn arrive(&mut self) -> io::Result<()> {
+        if self.broken {
+            return Err(out_of_turn());
+        }
         let Some(first) = self.pieces.front_mut() else {
             return Ok(());
         };
         if first.bytes.is_none() {
-            let (ToCell::Piece, bytes) = self.input.next()? else {
-                return Err(out_of_turn());
-            };
-            if bytes.len() != first.len as usize {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "a piece has another length",
-                ));
+            match self.input.next() {
+                Ok((ToCell::Piece, bytes)) if bytes.len() == first.len as usize => {
+                    first.bytes = Some(bytes);
+                }
+                // What comes next is anybody's guess, so nothing more is waited for.
+                answer => {
+                    self.broken = true;
+                    return Err(answer.err().unwrap_or_else(out_of_turn));
+                }
             }
-            first.bytes = Some(bytes);
         }
         Ok(())
     }

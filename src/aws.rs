@@ -1,0 +1,204 @@
+//! What S3 and Batch have in common: how AWS is reached, and what its errors mean.
+//!
+//! Credentials, region and endpoints come from where every tool of AWS takes them: variables,
+//! profiles, the role of the machine. Nothing here is a setting of ours.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// How AWS is reached: credentials, region, endpoints, HTTP client, as the machine is set up.
+pub async fn config() -> SdkConfig {
+    // A fixed version: what the SDK does by default changes only when we say so.
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .load()
+        .await
+}
+
+/// What kind of trouble a request to AWS had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// There are no credentials, or they are not valid (any more).
+    Credentials,
+    /// No region is set, or it is not the one of the resource.
+    Region,
+    /// The credentials do not allow the action.
+    Denied,
+    /// The resource does not exist.
+    Missing,
+    /// Too many requests.
+    Throttled,
+    /// The clock of this machine is wrong.
+    Clock,
+    /// There was no answer: no connection, no name, a time-out.
+    Unreachable,
+    /// Something went wrong on the other side; another try may help.
+    Service,
+    /// The request was refused for another reason.
+    Refused,
+}
+
+impl Kind {
+    /// Whether the same request may succeed a little later.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Throttled | Self::Unreachable | Self::Service)
+    }
+
+    fn of_code(code: &str, status: u16) -> Self {
+        match code {
+            "RequestTimeTooSkewed" | "RequestExpired" => Self::Clock,
+            "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "InvalidToken"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken" => Self::Credentials,
+            "PermanentRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException" => Self::Region,
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "Forbidden" => {
+                Self::Denied
+            }
+            "NoSuchBucket" | "NoSuchKey" | "NoSuchUpload" | "NotFound" => Self::Missing,
+            "SlowDown"
+            | "Throttling"
+            | "ThrottlingException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "RequestThrottled" => Self::Throttled,
+            _ => match status {
+                300..400 => Self::Region,
+                403 => Self::Denied,
+                404 => Self::Missing,
+                429 | 503 => Self::Throttled,
+                500.. => Self::Service,
+                // An error inside of an answer that began well.
+                ..300 => Self::Service,
+                _ => Self::Refused,
+            },
+        }
+    }
+}
+
+/// A request to AWS that had no success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What was to be done, as policies call it, e.g. `s3:PutObject`.
+    pub action: &'static str,
+    /// What kind of trouble.
+    pub kind: Kind,
+    /// The code of the service, where it gave one, e.g. `NoSuchBucket`.
+    pub code: Option<String>,
+    /// What the service or the connection said.
+    pub message: String,
+}
+
+impl Trouble {
+    /// Says what `error` of the request `action` means.
+    pub fn of<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        R: Status + fmt::Debug,
+    {
+        let said = |kind, message: String| Self {
+            action,
+            kind,
+            code: None,
+            message,
+        };
+        match error {
+            SdkError::ServiceError(context) => {
+                let (answer, status) = (context.err(), context.raw().status());
+                let code = answer.code().map(str::to_owned);
+                Self {
+                    action,
+                    kind: Kind::of_code(code.as_deref().unwrap_or_default(), status),
+                    message: answer
+                        .message()
+                        .map_or_else(|| format!("status {status}"), str::to_owned),
+                    code,
+                }
+            }
+            SdkError::TimeoutError(_) => {
+                said(Kind::Unreachable, "there was no answer in time".into())
+            }
+            SdkError::ResponseError(_) => said(Kind::Service, chain(error)),
+            _ => {
+                let text = chain(error);
+                said(unsent(&text), text)
+            }
+        }
+    }
+
+    /// What the operator can do about it.
+    pub fn hint(&self) -> String {
+        match self.kind {
+            Kind::Credentials => "give credentials as for every tool of AWS: `aws sso login`, a profile in `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`".into(),
+            Kind::Region => "set `AWS_REGION` to the region of the resource".into(),
+            Kind::Denied => format!("allow `{}` in the policy of these credentials", self.action),
+            Kind::Missing => "create it, or correct its name".into(),
+            Kind::Throttled => "wait a little, or ask for a higher limit of requests".into(),
+            Kind::Clock => "set the clock of this machine: it differs from that of AWS by more than 5 minutes".into(),
+            Kind::Unreachable => "look at the network, at `AWS_ENDPOINT_URL`, and at the region".into(),
+            Kind::Service => "try again later".into(),
+            Kind::Refused => "`wrun doctor` checks how AWS is set up".into(),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: ", self.action)?;
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Trouble {}
+
+/// The status of an answer over HTTP.
+pub trait Status {
+    /// Its number, e.g. 404.
+    fn status(&self) -> u16;
+}
+
+impl Status for aws_smithy_runtime_api::client::orchestrator::HttpResponse {
+    fn status(&self) -> u16 {
+        self.status().as_u16()
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Why a request was not sent, or had no answer.
+fn unsent(text: &str) -> Kind {
+    let lower = text.to_lowercase();
+    if lower.contains("credential") || lower.contains("identity") {
+        Kind::Credentials
+    } else if lower.contains("region") {
+        Kind::Region
+    } else {
+        Kind::Unreachable
+    }
+}

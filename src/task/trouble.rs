@@ -1,0 +1,73 @@
+//! Failures that no step is to blame for: of the machine, and of what is stored.
+
+use std::error::Error;
+
+use super::list::ListError;
+use super::values::ValueError;
+use crate::datastore::BlobError;
+use crate::datastore::journal::JournalError;
+use crate::model::failure::{Failure, FailureKind};
+
+/// The machine could not do `what`, because of `error` and its causes.
+pub fn infrastructure(what: &str, error: &dyn Error) -> Failure {
+    failure(FailureKind::Infrastructure, what, error)
+}
+
+/// `what` could not be read, because of `error`: another try helps when the store did not answer,
+/// and does not when what it keeps is not what was stored.
+pub fn unreadable<E: Error + Stored + 'static>(what: &str, error: &E) -> Failure {
+    if !error.is_damage() {
+        return infrastructure(what, error);
+    }
+    failure(FailureKind::Damaged, what, error).with_hint(
+        "bring the damaged object back from a copy, or compute it again: `wrun resume RUN --from STEP`, with the step that wrote it",
+    )
+}
+
+fn failure(kind: FailureKind, what: &str, error: &dyn Error) -> Failure {
+    let mut failure = Failure::new(kind, format!("{what}: {error}"));
+    let mut source = error.source();
+    while let Some(cause) = source {
+        failure.causes.push(cause.to_string());
+        source = cause.source();
+    }
+    failure
+}
+
+/// An error of reading what is stored.
+pub trait Stored {
+    /// Whether what is stored is damaged, gone or not understood, so that reading it again gives
+    /// the same error.
+    fn is_damage(&self) -> bool;
+}
+
+impl Stored for BlobError {
+    fn is_damage(&self) -> bool {
+        !matches!(self, Self::Store(_))
+    }
+}
+
+impl Stored for JournalError {
+    fn is_damage(&self) -> bool {
+        !matches!(self, Self::Store(_))
+    }
+}
+
+impl Stored for ValueError {
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Blob(error) => error.is_damage(),
+            Self::Journal(error) => error.is_damage(),
+            Self::Unknown(_) => true,
+        }
+    }
+}
+
+impl Stored for ListError {
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Value(error) => error.is_damage(),
+            Self::Cbor(_) | Self::Index { .. } => true,
+        }
+    }
+}
