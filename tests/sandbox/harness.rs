@@ -18,6 +18,7 @@ use wrun::sandbox::call::{
     Body, Branches, Context, Given, Granted, Kind, Look, Not, Profile, Question, Readable, Reply,
     Request, Seen, Source,
 };
+use wrun::sandbox::fetch::{Fetch, Fetched, NoAnswer, Reason};
 use wrun::sandbox::host::{Host, HostError};
 use wrun::sandbox::{Cell, CellError, CompiledModule, Launcher, ModuleError, Modules};
 
@@ -314,6 +315,25 @@ impl Host for Memory {
             }
             (_, path) if path.starts_with("a.txt/") => Seen::Not(Not::Directory),
             _ => Seen::Not(Not::There),
+        })
+    }
+
+    /// `/size/N` has a body of N bytes, everything else is not there.
+    async fn fetch(&mut self, fetch: Fetch) -> Result<Fetched, HostError> {
+        self.questions += 1;
+        let size = fetch.target.strip_prefix("/size/").map(str::parse::<u64>);
+        self.fetched.push(fetch);
+        let Some(Ok(size)) = size else {
+            return Ok(Fetched::Not(NoAnswer::new(Reason::Refused, "nobody is there")));
+        };
+        let body = self.opened;
+        self.opened += 1;
+        self.sizes.insert(Source::File(body), size);
+        Ok(Fetched::Answer {
+            status: 200,
+            fields: vec![("content-type".into(), "text/plain".into())],
+            body,
+            size,
         })
     }
 
