@@ -4,6 +4,96 @@
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod wasi {
+    pub mod clocks {
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod monotonic_clock {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Pollable = super::super::super::wasi::io::poll::Pollable;
+            /// Nanoseconds since a beginning that nobody knows.
+            pub type Instant = u64;
+            /// Nanoseconds.
+            pub type Duration = u64;
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn now() -> Instant {
+                unsafe {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:clocks/monotonic-clock@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "now"]
+                        fn wit_import0() -> i64;
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import0() -> i64 {
+                        unreachable!()
+                    }
+                    let ret = wit_import0();
+                    ret as u64
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn resolution() -> Duration {
+                unsafe {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:clocks/monotonic-clock@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "resolution"]
+                        fn wit_import0() -> i64;
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import0() -> i64 {
+                        unreachable!()
+                    }
+                    let ret = wit_import0();
+                    ret as u64
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn subscribe_instant(when: Instant) -> Pollable {
+                unsafe {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:clocks/monotonic-clock@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "subscribe-instant"]
+                        fn wit_import0(_: i64) -> i32;
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import0(_: i64) -> i32 {
+                        unreachable!()
+                    }
+                    let ret = wit_import0(_rt::as_i64(when));
+                    super::super::super::wasi::io::poll::Pollable::from_handle(
+                        ret as u32,
+                    )
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn subscribe_duration(when: Duration) -> Pollable {
+                unsafe {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:clocks/monotonic-clock@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "subscribe-duration"]
+                        fn wit_import0(_: i64) -> i32;
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import0(_: i64) -> i32 {
+                        unreachable!()
+                    }
+                    let ret = wit_import0(_rt::as_i64(when));
+                    super::super::super::wasi::io::poll::Pollable::from_handle(
+                        ret as u32,
+                    )
+                }
+            }
+        }
+    }
     pub mod http {
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod types {
@@ -11,6 +101,8 @@ pub mod wasi {
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
+            pub type Duration = super::super::super::wasi::clocks::monotonic_clock::Duration;
+            pub type IoError = super::super::super::wasi::io::error::Error;
             pub type Pollable = super::super::super::wasi::io::poll::Pollable;
             pub type InputStream = super::super::super::wasi::io::streams::InputStream;
             pub type OutputStream = super::super::super::wasi::io::streams::OutputStream;
@@ -353,6 +445,8 @@ pub mod wasi {
                 }
             }
             impl ::core::error::Error for HeaderError {}
+            pub type FieldKey = _rt::String;
+            pub type FieldValue = _rt::Vec<u8>;
             /// The fields of a header.
             #[derive(Debug)]
             #[repr(transparent)]
@@ -382,6 +476,48 @@ pub mod wasi {
                     #[link(wasm_import_module = "wasi:http/types@0.2.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]fields"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            pub type Headers = Fields;
+            pub type Trailers = Fields;
+            /// A request that a server gets. A step gets none.
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct IncomingRequest {
+                handle: _rt::Resource<IncomingRequest>,
+            }
+            impl IncomingRequest {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for IncomingRequest {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]incoming-request"]
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
@@ -473,6 +609,47 @@ pub mod wasi {
                     }
                 }
             }
+            /// Where a server gives its answer. A step has none.
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct ResponseOutparam {
+                handle: _rt::Resource<ResponseOutparam>,
+            }
+            impl ResponseOutparam {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for ResponseOutparam {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]response-outparam"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            pub type StatusCode = u16;
             /// An answer.
             #[derive(Debug)]
             #[repr(transparent)]
@@ -542,6 +719,86 @@ pub mod wasi {
                     #[link(wasm_import_module = "wasi:http/types@0.2.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]incoming-body"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            /// What follows a body.
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct FutureTrailers {
+                handle: _rt::Resource<FutureTrailers>,
+            }
+            impl FutureTrailers {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for FutureTrailers {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]future-trailers"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            /// The answer of a server. A step gives none.
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct OutgoingResponse {
+                handle: _rt::Resource<OutgoingResponse>,
+            }
+            impl OutgoingResponse {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for OutgoingResponse {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]outgoing-response"]
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
@@ -656,6 +913,356 @@ pub mod wasi {
             impl Fields {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
+                pub fn from_list(
+                    entries: &[(FieldKey, FieldValue)],
+                ) -> ::core::result::Result<Fields, HeaderError> {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 8]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 8],
+                        );
+                        let vec3 = entries;
+                        let len3 = vec3.len();
+                        let layout3 = _rt::alloc::Layout::from_size_align(
+                                vec3.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            )
+                            .unwrap();
+                        let (result3, _cleanup3) = wit_bindgen::rt::Cleanup::new(
+                            layout3,
+                        );
+                        for (i, e) in vec3.into_iter().enumerate() {
+                            let base = result3
+                                .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                            {
+                                let (t0_0, t0_1) = e;
+                                let vec1 = t0_0;
+                                let ptr1 = vec1.as_ptr().cast::<u8>();
+                                let len1 = vec1.len();
+                                *base
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len1;
+                                *base.add(0).cast::<*mut u8>() = ptr1.cast_mut();
+                                let vec2 = t0_1;
+                                let ptr2 = vec2.as_ptr().cast::<u8>();
+                                let len2 = vec2.len();
+                                *base
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len2;
+                                *base
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr2.cast_mut();
+                            }
+                        }
+                        let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[static]fields.from-list"]
+                            fn wit_import5(_: *mut u8, _: usize, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import5(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import5(result3, len3, ptr4);
+                        let l6 = i32::from(*ptr4.add(0).cast::<u8>());
+                        let result10 = match l6 {
+                            0 => {
+                                let e = {
+                                    let l7 = *ptr4.add(4).cast::<i32>();
+                                    Fields::from_handle(l7 as u32)
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l8 = i32::from(*ptr4.add(4).cast::<u8>());
+                                    let v9 = match l8 {
+                                        0 => HeaderError::InvalidSyntax,
+                                        1 => HeaderError::Forbidden,
+                                        n => {
+                                            debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                            HeaderError::Immutable
+                                        }
+                                    };
+                                    v9
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result10
+                    }
+                }
+            }
+            impl Fields {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn get(&self, name: &str) -> _rt::Vec<FieldValue> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 2 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 2
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let vec0 = name;
+                        let ptr0 = vec0.as_ptr().cast::<u8>();
+                        let len0 = vec0.len();
+                        let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]fields.get"]
+                            fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import2(
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
+                        let l3 = *ptr1.add(0).cast::<*mut u8>();
+                        let l4 = *ptr1
+                            .add(::core::mem::size_of::<*const u8>())
+                            .cast::<usize>();
+                        let base8 = l3;
+                        let len8 = l4;
+                        let mut result8 = _rt::Vec::with_capacity(len8);
+                        for i in 0..len8 {
+                            let base = base8
+                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                            let e8 = {
+                                let l5 = *base.add(0).cast::<*mut u8>();
+                                let l6 = *base
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len7 = l6;
+                                <_ as From<
+                                    _rt::Vec<_>,
+                                >>::from(_rt::Vec::from_raw_parts(l5.cast(), len7, len7))
+                            };
+                            result8.push(e8);
+                        }
+                        _rt::cabi_dealloc(
+                            base8,
+                            len8 * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        );
+                        let result9 = result8;
+                        result9
+                    }
+                }
+            }
+            impl Fields {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn has(&self, name: &str) -> bool {
+                    unsafe {
+                        let vec0 = name;
+                        let ptr0 = vec0.as_ptr().cast::<u8>();
+                        let len0 = vec0.len();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]fields.has"]
+                            fn wit_import1(_: i32, _: *mut u8, _: usize) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                        ) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import1(
+                            (self).handle() as i32,
+                            ptr0.cast_mut(),
+                            len0,
+                        );
+                        _rt::bool_lift(ret as u8)
+                    }
+                }
+            }
+            impl Fields {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn set(
+                    &self,
+                    name: &str,
+                    value: &[FieldValue],
+                ) -> ::core::result::Result<(), HeaderError> {
+                    unsafe {
+                        #[repr(align(1))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 2]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 2],
+                        );
+                        let vec0 = name;
+                        let ptr0 = vec0.as_ptr().cast::<u8>();
+                        let len0 = vec0.len();
+                        let vec2 = value;
+                        let len2 = vec2.len();
+                        let layout2 = _rt::alloc::Layout::from_size_align(
+                                vec2.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            )
+                            .unwrap();
+                        let (result2, _cleanup2) = wit_bindgen::rt::Cleanup::new(
+                            layout2,
+                        );
+                        for (i, e) in vec2.into_iter().enumerate() {
+                            let base = result2
+                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                            {
+                                let vec1 = e;
+                                let ptr1 = vec1.as_ptr().cast::<u8>();
+                                let len1 = vec1.len();
+                                *base
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len1;
+                                *base.add(0).cast::<*mut u8>() = ptr1.cast_mut();
+                            }
+                        }
+                        let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]fields.set"]
+                            fn wit_import4(
+                                _: i32,
+                                _: *mut u8,
+                                _: usize,
+                                _: *mut u8,
+                                _: usize,
+                                _: *mut u8,
+                            );
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import4(
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import4(
+                            (self).handle() as i32,
+                            ptr0.cast_mut(),
+                            len0,
+                            result2,
+                            len2,
+                            ptr3,
+                        );
+                        let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                        let result8 = match l5 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l6 = i32::from(*ptr3.add(1).cast::<u8>());
+                                    let v7 = match l6 {
+                                        0 => HeaderError::InvalidSyntax,
+                                        1 => HeaderError::Forbidden,
+                                        n => {
+                                            debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                            HeaderError::Immutable
+                                        }
+                                    };
+                                    v7
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result8
+                    }
+                }
+            }
+            impl Fields {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn delete(
+                    &self,
+                    name: &str,
+                ) -> ::core::result::Result<(), HeaderError> {
+                    unsafe {
+                        #[repr(align(1))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 2]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 2],
+                        );
+                        let vec0 = name;
+                        let ptr0 = vec0.as_ptr().cast::<u8>();
+                        let len0 = vec0.len();
+                        let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]fields.delete"]
+                            fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import2(
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
+                        let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                        let result6 = match l3 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l4 = i32::from(*ptr1.add(1).cast::<u8>());
+                                    let v5 = match l4 {
+                                        0 => HeaderError::InvalidSyntax,
+                                        1 => HeaderError::Forbidden,
+                                        n => {
+                                            debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                            HeaderError::Immutable
+                                        }
+                                    };
+                                    v5
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl Fields {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
                 pub fn append(
                     &self,
                     name: &str,
@@ -736,7 +1343,7 @@ pub mod wasi {
             impl Fields {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
-                pub fn entries(&self) -> _rt::Vec<(_rt::String, _rt::Vec<u8>)> {
+                pub fn entries(&self) -> _rt::Vec<(FieldKey, FieldValue)> {
                     unsafe {
                         #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                         #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
@@ -808,10 +1415,334 @@ pub mod wasi {
                     }
                 }
             }
+            impl Fields {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn clone(&self) -> Fields {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]fields.clone"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        Fields::from_handle(ret as u32)
+                    }
+                }
+            }
+            impl IncomingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn method(&self) -> Method {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]incoming-request.method"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let v6 = match l2 {
+                            0 => Method::Get,
+                            1 => Method::Head,
+                            2 => Method::Post,
+                            3 => Method::Put,
+                            4 => Method::Delete,
+                            5 => Method::Connect,
+                            6 => Method::Options,
+                            7 => Method::Trace,
+                            8 => Method::Patch,
+                            n => {
+                                debug_assert_eq!(n, 9, "invalid enum discriminant");
+                                let e6 = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                Method::Other(e6)
+                            }
+                        };
+                        let result7 = v6;
+                        result7
+                    }
+                }
+            }
+            impl IncomingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn path_with_query(&self) -> ::core::option::Option<_rt::String> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]incoming-request.path-with-query"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result6 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl IncomingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn scheme(&self) -> ::core::option::Option<Scheme> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 4
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]incoming-request.scheme"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result8 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(
+                                        *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                    );
+                                    let v7 = match l3 {
+                                        0 => Scheme::Http,
+                                        1 => Scheme::Https,
+                                        n => {
+                                            debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                            let e7 = {
+                                                let l4 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l5 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len6 = l5;
+                                                let bytes6 = _rt::Vec::from_raw_parts(
+                                                    l4.cast(),
+                                                    len6,
+                                                    len6,
+                                                );
+                                                _rt::string_lift(bytes6)
+                                            };
+                                            Scheme::Other(e7)
+                                        }
+                                    };
+                                    v7
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result8
+                    }
+                }
+            }
+            impl IncomingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn authority(&self) -> ::core::option::Option<_rt::String> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]incoming-request.authority"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result6 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl IncomingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn headers(&self) -> Headers {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]incoming-request.headers"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        Fields::from_handle(ret as u32)
+                    }
+                }
+            }
+            impl IncomingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn consume(&self) -> ::core::result::Result<IncomingBody, ()> {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 8]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 8],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]incoming-request.consume"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result4 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(4).cast::<i32>();
+                                    IncomingBody::from_handle(l3 as u32)
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = ();
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result4
+                    }
+                }
+            }
             impl OutgoingRequest {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
-                pub fn new(headers: Fields) -> Self {
+                pub fn new(headers: Headers) -> Self {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
                         #[link(wasm_import_module = "wasi:http/types@0.2.0")]
@@ -866,6 +1797,70 @@ pub mod wasi {
                             _ => _rt::invalid_enum_discriminant(),
                         };
                         result4
+                    }
+                }
+            }
+            impl OutgoingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn method(&self) -> Method {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-request.method"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let v6 = match l2 {
+                            0 => Method::Get,
+                            1 => Method::Head,
+                            2 => Method::Post,
+                            3 => Method::Put,
+                            4 => Method::Delete,
+                            5 => Method::Connect,
+                            6 => Method::Options,
+                            7 => Method::Trace,
+                            8 => Method::Patch,
+                            n => {
+                                debug_assert_eq!(n, 9, "invalid enum discriminant");
+                                let e6 = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                Method::Other(e6)
+                            }
+                        };
+                        let result7 = v6;
+                        result7
                     }
                 }
             }
@@ -932,6 +1927,61 @@ pub mod wasi {
             impl OutgoingRequest {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
+                pub fn path_with_query(&self) -> ::core::option::Option<_rt::String> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-request.path-with-query"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result6 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl OutgoingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
                 pub fn set_path_with_query(
                     &self,
                     path_with_query: ::core::option::Option<&str>,
@@ -978,6 +2028,75 @@ pub mod wasi {
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         }
+                    }
+                }
+            }
+            impl OutgoingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn scheme(&self) -> ::core::option::Option<Scheme> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 4
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-request.scheme"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result8 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(
+                                        *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                    );
+                                    let v7 = match l3 {
+                                        0 => Scheme::Http,
+                                        1 => Scheme::Https,
+                                        n => {
+                                            debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                            let e7 = {
+                                                let l4 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l5 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len6 = l5;
+                                                let bytes6 = _rt::Vec::from_raw_parts(
+                                                    l4.cast(),
+                                                    len6,
+                                                    len6,
+                                                );
+                                                _rt::string_lift(bytes6)
+                                            };
+                                            Scheme::Other(e7)
+                                        }
+                                    };
+                                    v7
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result8
                     }
                 }
             }
@@ -1051,6 +2170,61 @@ pub mod wasi {
             impl OutgoingRequest {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
+                pub fn authority(&self) -> ::core::option::Option<_rt::String> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-request.authority"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result6 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl OutgoingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
                 pub fn set_authority(
                     &self,
                     authority: ::core::option::Option<&str>,
@@ -1100,6 +2274,26 @@ pub mod wasi {
                     }
                 }
             }
+            impl OutgoingRequest {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn headers(&self) -> Headers {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-request.headers"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        Fields::from_handle(ret as u32)
+                    }
+                }
+            }
             impl RequestOptions {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
@@ -1123,9 +2317,47 @@ pub mod wasi {
             impl RequestOptions {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
+                pub fn connect_timeout(&self) -> ::core::option::Option<Duration> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 16]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 16],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]request-options.connect-timeout"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result4 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<i64>();
+                                    l3 as u64
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result4
+                    }
+                }
+            }
+            impl RequestOptions {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
                 pub fn set_connect_timeout(
                     &self,
-                    duration: ::core::option::Option<u64>,
+                    duration: ::core::option::Option<Duration>,
                 ) -> ::core::result::Result<(), ()> {
                     unsafe {
                         let (result0_0, result0_1) = match duration {
@@ -1164,9 +2396,47 @@ pub mod wasi {
             impl RequestOptions {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
+                pub fn first_byte_timeout(&self) -> ::core::option::Option<Duration> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 16]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 16],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]request-options.first-byte-timeout"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result4 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<i64>();
+                                    l3 as u64
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result4
+                    }
+                }
+            }
+            impl RequestOptions {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
                 pub fn set_first_byte_timeout(
                     &self,
-                    duration: ::core::option::Option<u64>,
+                    duration: ::core::option::Option<Duration>,
                 ) -> ::core::result::Result<(), ()> {
                     unsafe {
                         let (result0_0, result0_1) = match duration {
@@ -1205,9 +2475,47 @@ pub mod wasi {
             impl RequestOptions {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
+                pub fn between_bytes_timeout(&self) -> ::core::option::Option<Duration> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 16]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 16],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]request-options.between-bytes-timeout"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result4 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<i64>();
+                                    l3 as u64
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result4
+                    }
+                }
+            }
+            impl RequestOptions {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
                 pub fn set_between_bytes_timeout(
                     &self,
-                    duration: ::core::option::Option<u64>,
+                    duration: ::core::option::Option<Duration>,
                 ) -> ::core::result::Result<(), ()> {
                     unsafe {
                         let (result0_0, result0_1) = match duration {
@@ -1243,10 +2551,739 @@ pub mod wasi {
                     }
                 }
             }
+            impl ResponseOutparam {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn set(
+                    param: ResponseOutparam,
+                    response: ::core::result::Result<OutgoingResponse, ErrorCode>,
+                ) -> () {
+                    unsafe {
+                        let (
+                            result38_0,
+                            result38_1,
+                            result38_2,
+                            result38_3,
+                            result38_4,
+                            result38_5,
+                            result38_6,
+                            result38_7,
+                        ) = match &response {
+                            Ok(e) => {
+                                (
+                                    0i32,
+                                    (e).take_handle() as i32,
+                                    0i32,
+                                    ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                    ::core::ptr::null_mut(),
+                                    ::core::ptr::null_mut(),
+                                    0usize,
+                                    0i32,
+                                )
+                            }
+                            Err(e) => {
+                                let (
+                                    result37_0,
+                                    result37_1,
+                                    result37_2,
+                                    result37_3,
+                                    result37_4,
+                                    result37_5,
+                                    result37_6,
+                                ) = match e {
+                                    ErrorCode::DnsTimeout => {
+                                        (
+                                            0i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::DnsError(e) => {
+                                        let DnsErrorPayload {
+                                            rcode: rcode0,
+                                            info_code: info_code0,
+                                        } = e;
+                                        let (result2_0, result2_1, result2_2) = match rcode0 {
+                                            Some(e) => {
+                                                let vec1 = e;
+                                                let ptr1 = vec1.as_ptr().cast::<u8>();
+                                                let len1 = vec1.len();
+                                                (1i32, ptr1.cast_mut(), len1)
+                                            }
+                                            None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                        };
+                                        let (result3_0, result3_1) = match info_code0 {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        (
+                                            1i32,
+                                            result2_0,
+                                            {
+                                                let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                                t.as_mut_ptr().cast::<*mut u8>().write(result2_1);
+                                                t
+                                            },
+                                            result2_2 as *mut u8,
+                                            result3_0 as *mut u8,
+                                            result3_1 as usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::DestinationNotFound => {
+                                        (
+                                            2i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::DestinationUnavailable => {
+                                        (
+                                            3i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::DestinationIpProhibited => {
+                                        (
+                                            4i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::DestinationIpUnroutable => {
+                                        (
+                                            5i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::ConnectionRefused => {
+                                        (
+                                            6i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::ConnectionTerminated => {
+                                        (
+                                            7i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::ConnectionTimeout => {
+                                        (
+                                            8i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::ConnectionReadTimeout => {
+                                        (
+                                            9i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::ConnectionWriteTimeout => {
+                                        (
+                                            10i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::ConnectionLimitReached => {
+                                        (
+                                            11i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::TlsProtocolError => {
+                                        (
+                                            12i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::TlsCertificateError => {
+                                        (
+                                            13i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::TlsAlertReceived(e) => {
+                                        let TlsAlertReceivedPayload {
+                                            alert_id: alert_id4,
+                                            alert_message: alert_message4,
+                                        } = e;
+                                        let (result5_0, result5_1) = match alert_id4 {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        let (result7_0, result7_1, result7_2) = match alert_message4 {
+                                            Some(e) => {
+                                                let vec6 = e;
+                                                let ptr6 = vec6.as_ptr().cast::<u8>();
+                                                let len6 = vec6.len();
+                                                (1i32, ptr6.cast_mut(), len6)
+                                            }
+                                            None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                        };
+                                        (
+                                            14i32,
+                                            result5_0,
+                                            ::core::mem::MaybeUninit::new(i64::from(result5_1) as u64),
+                                            result7_0 as *mut u8,
+                                            result7_1,
+                                            result7_2,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestDenied => {
+                                        (
+                                            15i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestLengthRequired => {
+                                        (
+                                            16i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestBodySize(e) => {
+                                        let (result8_0, result8_1) = match e {
+                                            Some(e) => (1i32, _rt::as_i64(e)),
+                                            None => (0i32, 0i64),
+                                        };
+                                        (
+                                            17i32,
+                                            result8_0,
+                                            ::core::mem::MaybeUninit::new(result8_1 as u64),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestMethodInvalid => {
+                                        (
+                                            18i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestUriInvalid => {
+                                        (
+                                            19i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestUriTooLong => {
+                                        (
+                                            20i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestHeaderSectionSize(e) => {
+                                        let (result9_0, result9_1) = match e {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        (
+                                            21i32,
+                                            result9_0,
+                                            ::core::mem::MaybeUninit::new(i64::from(result9_1) as u64),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestHeaderSize(e) => {
+                                        let (
+                                            result14_0,
+                                            result14_1,
+                                            result14_2,
+                                            result14_3,
+                                            result14_4,
+                                            result14_5,
+                                        ) = match e {
+                                            Some(e) => {
+                                                let FieldSizePayload {
+                                                    field_name: field_name10,
+                                                    field_size: field_size10,
+                                                } = e;
+                                                let (result12_0, result12_1, result12_2) = match field_name10 {
+                                                    Some(e) => {
+                                                        let vec11 = e;
+                                                        let ptr11 = vec11.as_ptr().cast::<u8>();
+                                                        let len11 = vec11.len();
+                                                        (1i32, ptr11.cast_mut(), len11)
+                                                    }
+                                                    None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                                };
+                                                let (result13_0, result13_1) = match field_size10 {
+                                                    Some(e) => (1i32, _rt::as_i32(e)),
+                                                    None => (0i32, 0i32),
+                                                };
+                                                (
+                                                    1i32,
+                                                    result12_0,
+                                                    result12_1,
+                                                    result12_2,
+                                                    result13_0,
+                                                    result13_1,
+                                                )
+                                            }
+                                            None => {
+                                                (0i32, 0i32, ::core::ptr::null_mut(), 0usize, 0i32, 0i32)
+                                            }
+                                        };
+                                        (
+                                            22i32,
+                                            result14_0,
+                                            ::core::mem::MaybeUninit::new(i64::from(result14_1) as u64),
+                                            result14_2,
+                                            result14_3 as *mut u8,
+                                            result14_4 as usize,
+                                            result14_5,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestTrailerSectionSize(e) => {
+                                        let (result15_0, result15_1) = match e {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        (
+                                            23i32,
+                                            result15_0,
+                                            ::core::mem::MaybeUninit::new(i64::from(result15_1) as u64),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpRequestTrailerSize(e) => {
+                                        let FieldSizePayload {
+                                            field_name: field_name16,
+                                            field_size: field_size16,
+                                        } = e;
+                                        let (result18_0, result18_1, result18_2) = match field_name16 {
+                                            Some(e) => {
+                                                let vec17 = e;
+                                                let ptr17 = vec17.as_ptr().cast::<u8>();
+                                                let len17 = vec17.len();
+                                                (1i32, ptr17.cast_mut(), len17)
+                                            }
+                                            None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                        };
+                                        let (result19_0, result19_1) = match field_size16 {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        (
+                                            24i32,
+                                            result18_0,
+                                            {
+                                                let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                                t.as_mut_ptr().cast::<*mut u8>().write(result18_1);
+                                                t
+                                            },
+                                            result18_2 as *mut u8,
+                                            result19_0 as *mut u8,
+                                            result19_1 as usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseIncomplete => {
+                                        (
+                                            25i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseHeaderSectionSize(e) => {
+                                        let (result20_0, result20_1) = match e {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        (
+                                            26i32,
+                                            result20_0,
+                                            ::core::mem::MaybeUninit::new(i64::from(result20_1) as u64),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseHeaderSize(e) => {
+                                        let FieldSizePayload {
+                                            field_name: field_name21,
+                                            field_size: field_size21,
+                                        } = e;
+                                        let (result23_0, result23_1, result23_2) = match field_name21 {
+                                            Some(e) => {
+                                                let vec22 = e;
+                                                let ptr22 = vec22.as_ptr().cast::<u8>();
+                                                let len22 = vec22.len();
+                                                (1i32, ptr22.cast_mut(), len22)
+                                            }
+                                            None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                        };
+                                        let (result24_0, result24_1) = match field_size21 {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        (
+                                            27i32,
+                                            result23_0,
+                                            {
+                                                let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                                t.as_mut_ptr().cast::<*mut u8>().write(result23_1);
+                                                t
+                                            },
+                                            result23_2 as *mut u8,
+                                            result24_0 as *mut u8,
+                                            result24_1 as usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseBodySize(e) => {
+                                        let (result25_0, result25_1) = match e {
+                                            Some(e) => (1i32, _rt::as_i64(e)),
+                                            None => (0i32, 0i64),
+                                        };
+                                        (
+                                            28i32,
+                                            result25_0,
+                                            ::core::mem::MaybeUninit::new(result25_1 as u64),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseTrailerSectionSize(e) => {
+                                        let (result26_0, result26_1) = match e {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        (
+                                            29i32,
+                                            result26_0,
+                                            ::core::mem::MaybeUninit::new(i64::from(result26_1) as u64),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseTrailerSize(e) => {
+                                        let FieldSizePayload {
+                                            field_name: field_name27,
+                                            field_size: field_size27,
+                                        } = e;
+                                        let (result29_0, result29_1, result29_2) = match field_name27 {
+                                            Some(e) => {
+                                                let vec28 = e;
+                                                let ptr28 = vec28.as_ptr().cast::<u8>();
+                                                let len28 = vec28.len();
+                                                (1i32, ptr28.cast_mut(), len28)
+                                            }
+                                            None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                        };
+                                        let (result30_0, result30_1) = match field_size27 {
+                                            Some(e) => (1i32, _rt::as_i32(e)),
+                                            None => (0i32, 0i32),
+                                        };
+                                        (
+                                            30i32,
+                                            result29_0,
+                                            {
+                                                let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                                t.as_mut_ptr().cast::<*mut u8>().write(result29_1);
+                                                t
+                                            },
+                                            result29_2 as *mut u8,
+                                            result30_0 as *mut u8,
+                                            result30_1 as usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseTransferCoding(e) => {
+                                        let (result32_0, result32_1, result32_2) = match e {
+                                            Some(e) => {
+                                                let vec31 = e;
+                                                let ptr31 = vec31.as_ptr().cast::<u8>();
+                                                let len31 = vec31.len();
+                                                (1i32, ptr31.cast_mut(), len31)
+                                            }
+                                            None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                        };
+                                        (
+                                            31i32,
+                                            result32_0,
+                                            {
+                                                let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                                t.as_mut_ptr().cast::<*mut u8>().write(result32_1);
+                                                t
+                                            },
+                                            result32_2 as *mut u8,
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseContentCoding(e) => {
+                                        let (result34_0, result34_1, result34_2) = match e {
+                                            Some(e) => {
+                                                let vec33 = e;
+                                                let ptr33 = vec33.as_ptr().cast::<u8>();
+                                                let len33 = vec33.len();
+                                                (1i32, ptr33.cast_mut(), len33)
+                                            }
+                                            None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                        };
+                                        (
+                                            32i32,
+                                            result34_0,
+                                            {
+                                                let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                                t.as_mut_ptr().cast::<*mut u8>().write(result34_1);
+                                                t
+                                            },
+                                            result34_2 as *mut u8,
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpResponseTimeout => {
+                                        (
+                                            33i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpUpgradeFailed => {
+                                        (
+                                            34i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::HttpProtocolError => {
+                                        (
+                                            35i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::LoopDetected => {
+                                        (
+                                            36i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::ConfigurationError => {
+                                        (
+                                            37i32,
+                                            0i32,
+                                            ::core::mem::MaybeUninit::<u64>::zeroed(),
+                                            ::core::ptr::null_mut(),
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                    ErrorCode::InternalError(e) => {
+                                        let (result36_0, result36_1, result36_2) = match e {
+                                            Some(e) => {
+                                                let vec35 = e;
+                                                let ptr35 = vec35.as_ptr().cast::<u8>();
+                                                let len35 = vec35.len();
+                                                (1i32, ptr35.cast_mut(), len35)
+                                            }
+                                            None => (0i32, ::core::ptr::null_mut(), 0usize),
+                                        };
+                                        (
+                                            38i32,
+                                            result36_0,
+                                            {
+                                                let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                                t.as_mut_ptr().cast::<*mut u8>().write(result36_1);
+                                                t
+                                            },
+                                            result36_2 as *mut u8,
+                                            ::core::ptr::null_mut(),
+                                            0usize,
+                                            0i32,
+                                        )
+                                    }
+                                };
+                                (
+                                    1i32,
+                                    result37_0,
+                                    result37_1,
+                                    result37_2,
+                                    result37_3,
+                                    result37_4,
+                                    result37_5,
+                                    result37_6,
+                                )
+                            }
+                        };
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[static]response-outparam.set"]
+                            fn wit_import39(
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: ::core::mem::MaybeUninit<u64>,
+                                _: *mut u8,
+                                _: *mut u8,
+                                _: usize,
+                                _: i32,
+                            );
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import39(
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: ::core::mem::MaybeUninit<u64>,
+                            _: *mut u8,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import39(
+                            (&param).take_handle() as i32,
+                            result38_0,
+                            result38_1,
+                            result38_2,
+                            result38_3,
+                            result38_4,
+                            result38_5,
+                            result38_6,
+                            result38_7,
+                        );
+                    }
+                }
+            }
             impl IncomingResponse {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
-                pub fn status(&self) -> u16 {
+                pub fn status(&self) -> StatusCode {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
                         #[link(wasm_import_module = "wasi:http/types@0.2.0")]
@@ -1266,7 +3303,7 @@ pub mod wasi {
             impl IncomingResponse {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
-                pub fn headers(&self) -> Fields {
+                pub fn headers(&self) -> Headers {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
                         #[link(wasm_import_module = "wasi:http/types@0.2.0")]
@@ -1367,6 +3404,792 @@ pub mod wasi {
                     }
                 }
             }
+            impl IncomingBody {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn finish(this: IncomingBody) -> FutureTrailers {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[static]incoming-body.finish"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((&this).take_handle() as i32);
+                        FutureTrailers::from_handle(ret as u32)
+                    }
+                }
+            }
+            impl FutureTrailers {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn subscribe(&self) -> Pollable {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]future-trailers.subscribe"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        super::super::super::wasi::io::poll::Pollable::from_handle(
+                            ret as u32,
+                        )
+                    }
+                }
+            }
+            impl FutureTrailers {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn get(
+                    &self,
+                ) -> ::core::option::Option<
+                    ::core::result::Result<
+                        ::core::result::Result<
+                            ::core::option::Option<Trailers>,
+                            ErrorCode,
+                        >,
+                        (),
+                    >,
+                > {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 40 + 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 40
+                                + 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]future-trailers.get"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result70 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    match l3 {
+                                        0 => {
+                                            let e = {
+                                                let l4 = i32::from(*ptr0.add(16).cast::<u8>());
+                                                match l4 {
+                                                    0 => {
+                                                        let e = {
+                                                            let l5 = i32::from(*ptr0.add(24).cast::<u8>());
+                                                            match l5 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l6 = *ptr0.add(28).cast::<i32>();
+                                                                        Fields::from_handle(l6 as u32)
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            }
+                                                        };
+                                                        Ok(e)
+                                                    }
+                                                    1 => {
+                                                        let e = {
+                                                            let l7 = i32::from(*ptr0.add(24).cast::<u8>());
+                                                            let v69 = match l7 {
+                                                                0 => ErrorCode::DnsTimeout,
+                                                                1 => {
+                                                                    let e69 = {
+                                                                        let l8 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        let l12 = i32::from(
+                                                                            *ptr0
+                                                                                .add(32 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        DnsErrorPayload {
+                                                                            rcode: match l8 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l9 = *ptr0
+                                                                                            .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<*mut u8>();
+                                                                                        let l10 = *ptr0
+                                                                                            .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<usize>();
+                                                                                        let len11 = l10;
+                                                                                        let bytes11 = _rt::Vec::from_raw_parts(
+                                                                                            l9.cast(),
+                                                                                            len11,
+                                                                                            len11,
+                                                                                        );
+                                                                                        _rt::string_lift(bytes11)
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                            info_code: match l12 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l13 = i32::from(
+                                                                                            *ptr0
+                                                                                                .add(34 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                                .cast::<u16>(),
+                                                                                        );
+                                                                                        l13 as u16
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::DnsError(e69)
+                                                                }
+                                                                2 => ErrorCode::DestinationNotFound,
+                                                                3 => ErrorCode::DestinationUnavailable,
+                                                                4 => ErrorCode::DestinationIpProhibited,
+                                                                5 => ErrorCode::DestinationIpUnroutable,
+                                                                6 => ErrorCode::ConnectionRefused,
+                                                                7 => ErrorCode::ConnectionTerminated,
+                                                                8 => ErrorCode::ConnectionTimeout,
+                                                                9 => ErrorCode::ConnectionReadTimeout,
+                                                                10 => ErrorCode::ConnectionWriteTimeout,
+                                                                11 => ErrorCode::ConnectionLimitReached,
+                                                                12 => ErrorCode::TlsProtocolError,
+                                                                13 => ErrorCode::TlsCertificateError,
+                                                                14 => {
+                                                                    let e69 = {
+                                                                        let l14 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        let l16 = i32::from(
+                                                                            *ptr0
+                                                                                .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        TlsAlertReceivedPayload {
+                                                                            alert_id: match l14 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l15 = i32::from(*ptr0.add(33).cast::<u8>());
+                                                                                        l15 as u8
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                            alert_message: match l16 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l17 = *ptr0
+                                                                                            .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<*mut u8>();
+                                                                                        let l18 = *ptr0
+                                                                                            .add(32 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<usize>();
+                                                                                        let len19 = l18;
+                                                                                        let bytes19 = _rt::Vec::from_raw_parts(
+                                                                                            l17.cast(),
+                                                                                            len19,
+                                                                                            len19,
+                                                                                        );
+                                                                                        _rt::string_lift(bytes19)
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::TlsAlertReceived(e69)
+                                                                }
+                                                                15 => ErrorCode::HttpRequestDenied,
+                                                                16 => ErrorCode::HttpRequestLengthRequired,
+                                                                17 => {
+                                                                    let e69 = {
+                                                                        let l20 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l20 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l21 = *ptr0.add(40).cast::<i64>();
+                                                                                    l21 as u64
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpRequestBodySize(e69)
+                                                                }
+                                                                18 => ErrorCode::HttpRequestMethodInvalid,
+                                                                19 => ErrorCode::HttpRequestUriInvalid,
+                                                                20 => ErrorCode::HttpRequestUriTooLong,
+                                                                21 => {
+                                                                    let e69 = {
+                                                                        let l22 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l22 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l23 = *ptr0.add(36).cast::<i32>();
+                                                                                    l23 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpRequestHeaderSectionSize(e69)
+                                                                }
+                                                                22 => {
+                                                                    let e69 = {
+                                                                        let l24 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l24 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l25 = i32::from(
+                                                                                        *ptr0
+                                                                                            .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<u8>(),
+                                                                                    );
+                                                                                    let l29 = i32::from(
+                                                                                        *ptr0
+                                                                                            .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<u8>(),
+                                                                                    );
+                                                                                    FieldSizePayload {
+                                                                                        field_name: match l25 {
+                                                                                            0 => None,
+                                                                                            1 => {
+                                                                                                let e = {
+                                                                                                    let l26 = *ptr0
+                                                                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                                        .cast::<*mut u8>();
+                                                                                                    let l27 = *ptr0
+                                                                                                        .add(32 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                                        .cast::<usize>();
+                                                                                                    let len28 = l27;
+                                                                                                    let bytes28 = _rt::Vec::from_raw_parts(
+                                                                                                        l26.cast(),
+                                                                                                        len28,
+                                                                                                        len28,
+                                                                                                    );
+                                                                                                    _rt::string_lift(bytes28)
+                                                                                                };
+                                                                                                Some(e)
+                                                                                            }
+                                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                                        },
+                                                                                        field_size: match l29 {
+                                                                                            0 => None,
+                                                                                            1 => {
+                                                                                                let e = {
+                                                                                                    let l30 = *ptr0
+                                                                                                        .add(36 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                                                        .cast::<i32>();
+                                                                                                    l30 as u32
+                                                                                                };
+                                                                                                Some(e)
+                                                                                            }
+                                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                                        },
+                                                                                    }
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpRequestHeaderSize(e69)
+                                                                }
+                                                                23 => {
+                                                                    let e69 = {
+                                                                        let l31 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l31 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l32 = *ptr0.add(36).cast::<i32>();
+                                                                                    l32 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpRequestTrailerSectionSize(e69)
+                                                                }
+                                                                24 => {
+                                                                    let e69 = {
+                                                                        let l33 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        let l37 = i32::from(
+                                                                            *ptr0
+                                                                                .add(32 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        FieldSizePayload {
+                                                                            field_name: match l33 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l34 = *ptr0
+                                                                                            .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<*mut u8>();
+                                                                                        let l35 = *ptr0
+                                                                                            .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<usize>();
+                                                                                        let len36 = l35;
+                                                                                        let bytes36 = _rt::Vec::from_raw_parts(
+                                                                                            l34.cast(),
+                                                                                            len36,
+                                                                                            len36,
+                                                                                        );
+                                                                                        _rt::string_lift(bytes36)
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                            field_size: match l37 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l38 = *ptr0
+                                                                                            .add(36 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<i32>();
+                                                                                        l38 as u32
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpRequestTrailerSize(e69)
+                                                                }
+                                                                25 => ErrorCode::HttpResponseIncomplete,
+                                                                26 => {
+                                                                    let e69 = {
+                                                                        let l39 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l39 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l40 = *ptr0.add(36).cast::<i32>();
+                                                                                    l40 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpResponseHeaderSectionSize(e69)
+                                                                }
+                                                                27 => {
+                                                                    let e69 = {
+                                                                        let l41 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        let l45 = i32::from(
+                                                                            *ptr0
+                                                                                .add(32 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        FieldSizePayload {
+                                                                            field_name: match l41 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l42 = *ptr0
+                                                                                            .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<*mut u8>();
+                                                                                        let l43 = *ptr0
+                                                                                            .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<usize>();
+                                                                                        let len44 = l43;
+                                                                                        let bytes44 = _rt::Vec::from_raw_parts(
+                                                                                            l42.cast(),
+                                                                                            len44,
+                                                                                            len44,
+                                                                                        );
+                                                                                        _rt::string_lift(bytes44)
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                            field_size: match l45 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l46 = *ptr0
+                                                                                            .add(36 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<i32>();
+                                                                                        l46 as u32
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpResponseHeaderSize(e69)
+                                                                }
+                                                                28 => {
+                                                                    let e69 = {
+                                                                        let l47 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l47 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l48 = *ptr0.add(40).cast::<i64>();
+                                                                                    l48 as u64
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpResponseBodySize(e69)
+                                                                }
+                                                                29 => {
+                                                                    let e69 = {
+                                                                        let l49 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l49 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l50 = *ptr0.add(36).cast::<i32>();
+                                                                                    l50 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpResponseTrailerSectionSize(e69)
+                                                                }
+                                                                30 => {
+                                                                    let e69 = {
+                                                                        let l51 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        let l55 = i32::from(
+                                                                            *ptr0
+                                                                                .add(32 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        FieldSizePayload {
+                                                                            field_name: match l51 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l52 = *ptr0
+                                                                                            .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<*mut u8>();
+                                                                                        let l53 = *ptr0
+                                                                                            .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<usize>();
+                                                                                        let len54 = l53;
+                                                                                        let bytes54 = _rt::Vec::from_raw_parts(
+                                                                                            l52.cast(),
+                                                                                            len54,
+                                                                                            len54,
+                                                                                        );
+                                                                                        _rt::string_lift(bytes54)
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                            field_size: match l55 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l56 = *ptr0
+                                                                                            .add(36 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<i32>();
+                                                                                        l56 as u32
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpResponseTrailerSize(e69)
+                                                                }
+                                                                31 => {
+                                                                    let e69 = {
+                                                                        let l57 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l57 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l58 = *ptr0
+                                                                                        .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l59 = *ptr0
+                                                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len60 = l59;
+                                                                                    let bytes60 = _rt::Vec::from_raw_parts(
+                                                                                        l58.cast(),
+                                                                                        len60,
+                                                                                        len60,
+                                                                                    );
+                                                                                    _rt::string_lift(bytes60)
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpResponseTransferCoding(e69)
+                                                                }
+                                                                32 => {
+                                                                    let e69 = {
+                                                                        let l61 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l61 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l62 = *ptr0
+                                                                                        .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l63 = *ptr0
+                                                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len64 = l63;
+                                                                                    let bytes64 = _rt::Vec::from_raw_parts(
+                                                                                        l62.cast(),
+                                                                                        len64,
+                                                                                        len64,
+                                                                                    );
+                                                                                    _rt::string_lift(bytes64)
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::HttpResponseContentCoding(e69)
+                                                                }
+                                                                33 => ErrorCode::HttpResponseTimeout,
+                                                                34 => ErrorCode::HttpUpgradeFailed,
+                                                                35 => ErrorCode::HttpProtocolError,
+                                                                36 => ErrorCode::LoopDetected,
+                                                                37 => ErrorCode::ConfigurationError,
+                                                                n => {
+                                                                    debug_assert_eq!(n, 38, "invalid enum discriminant");
+                                                                    let e69 = {
+                                                                        let l65 = i32::from(*ptr0.add(32).cast::<u8>());
+                                                                        match l65 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l66 = *ptr0
+                                                                                        .add(32 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l67 = *ptr0
+                                                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len68 = l67;
+                                                                                    let bytes68 = _rt::Vec::from_raw_parts(
+                                                                                        l66.cast(),
+                                                                                        len68,
+                                                                                        len68,
+                                                                                    );
+                                                                                    _rt::string_lift(bytes68)
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
+                                                                    };
+                                                                    ErrorCode::InternalError(e69)
+                                                                }
+                                                            };
+                                                            v69
+                                                        };
+                                                        Err(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                }
+                                            };
+                                            Ok(e)
+                                        }
+                                        1 => {
+                                            let e = ();
+                                            Err(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    }
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result70
+                    }
+                }
+            }
+            impl OutgoingResponse {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn new(headers: Headers) -> Self {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[constructor]outgoing-response"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((&headers).take_handle() as i32);
+                        OutgoingResponse::from_handle(ret as u32)
+                    }
+                }
+            }
+            impl OutgoingResponse {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn status_code(&self) -> StatusCode {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-response.status-code"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        ret as u16
+                    }
+                }
+            }
+            impl OutgoingResponse {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn set_status_code(
+                    &self,
+                    status_code: StatusCode,
+                ) -> ::core::result::Result<(), ()> {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-response.set-status-code"]
+                            fn wit_import0(_: i32, _: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32, _: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0(
+                            (self).handle() as i32,
+                            _rt::as_i32(status_code),
+                        );
+                        match ret {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = ();
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        }
+                    }
+                }
+            }
+            impl OutgoingResponse {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn headers(&self) -> Headers {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-response.headers"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        Fields::from_handle(ret as u32)
+                    }
+                }
+            }
+            impl OutgoingResponse {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn body(&self) -> ::core::result::Result<OutgoingBody, ()> {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 8]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 8],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]outgoing-response.body"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result4 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(4).cast::<i32>();
+                                    OutgoingBody::from_handle(l3 as u32)
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = ();
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result4
+                    }
+                }
+            }
             impl OutgoingBody {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
@@ -1415,7 +4238,7 @@ pub mod wasi {
                 #[allow(async_fn_in_trait)]
                 pub fn finish(
                     this: OutgoingBody,
-                    trailers: ::core::option::Option<Fields>,
+                    trailers: ::core::option::Option<Trailers>,
                 ) -> ::core::result::Result<(), ErrorCode> {
                     unsafe {
                         #[repr(align(8))]
@@ -2604,6 +5427,562 @@ pub mod wasi {
                     }
                 }
             }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn http_error_code(err: &IoError) -> ::core::option::Option<ErrorCode> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 24 + 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 24
+                            + 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:http/types@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "http-error-code"]
+                        fn wit_import1(_: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1((err).handle() as i32, ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result66 = match l2 {
+                        0 => None,
+                        1 => {
+                            let e = {
+                                let l3 = i32::from(*ptr0.add(8).cast::<u8>());
+                                let v65 = match l3 {
+                                    0 => ErrorCode::DnsTimeout,
+                                    1 => {
+                                        let e65 = {
+                                            let l4 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            let l8 = i32::from(
+                                                *ptr0
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            DnsErrorPayload {
+                                                rcode: match l4 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l5 = *ptr0
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l6 = *ptr0
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len7 = l6;
+                                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                                l5.cast(),
+                                                                len7,
+                                                                len7,
+                                                            );
+                                                            _rt::string_lift(bytes7)
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                                info_code: match l8 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l9 = i32::from(
+                                                                *ptr0
+                                                                    .add(18 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<u16>(),
+                                                            );
+                                                            l9 as u16
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                            }
+                                        };
+                                        ErrorCode::DnsError(e65)
+                                    }
+                                    2 => ErrorCode::DestinationNotFound,
+                                    3 => ErrorCode::DestinationUnavailable,
+                                    4 => ErrorCode::DestinationIpProhibited,
+                                    5 => ErrorCode::DestinationIpUnroutable,
+                                    6 => ErrorCode::ConnectionRefused,
+                                    7 => ErrorCode::ConnectionTerminated,
+                                    8 => ErrorCode::ConnectionTimeout,
+                                    9 => ErrorCode::ConnectionReadTimeout,
+                                    10 => ErrorCode::ConnectionWriteTimeout,
+                                    11 => ErrorCode::ConnectionLimitReached,
+                                    12 => ErrorCode::TlsProtocolError,
+                                    13 => ErrorCode::TlsCertificateError,
+                                    14 => {
+                                        let e65 = {
+                                            let l10 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            let l12 = i32::from(
+                                                *ptr0
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            TlsAlertReceivedPayload {
+                                                alert_id: match l10 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l11 = i32::from(*ptr0.add(17).cast::<u8>());
+                                                            l11 as u8
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                                alert_message: match l12 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l13 = *ptr0
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l14 = *ptr0
+                                                                .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len15 = l14;
+                                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                                l13.cast(),
+                                                                len15,
+                                                                len15,
+                                                            );
+                                                            _rt::string_lift(bytes15)
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                            }
+                                        };
+                                        ErrorCode::TlsAlertReceived(e65)
+                                    }
+                                    15 => ErrorCode::HttpRequestDenied,
+                                    16 => ErrorCode::HttpRequestLengthRequired,
+                                    17 => {
+                                        let e65 = {
+                                            let l16 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l16 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l17 = *ptr0.add(24).cast::<i64>();
+                                                        l17 as u64
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpRequestBodySize(e65)
+                                    }
+                                    18 => ErrorCode::HttpRequestMethodInvalid,
+                                    19 => ErrorCode::HttpRequestUriInvalid,
+                                    20 => ErrorCode::HttpRequestUriTooLong,
+                                    21 => {
+                                        let e65 = {
+                                            let l18 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l18 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l19 = *ptr0.add(20).cast::<i32>();
+                                                        l19 as u32
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpRequestHeaderSectionSize(e65)
+                                    }
+                                    22 => {
+                                        let e65 = {
+                                            let l20 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l20 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l21 = i32::from(
+                                                            *ptr0
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        let l25 = i32::from(
+                                                            *ptr0
+                                                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        FieldSizePayload {
+                                                            field_name: match l21 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l22 = *ptr0
+                                                                            .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l23 = *ptr0
+                                                                            .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len24 = l23;
+                                                                        let bytes24 = _rt::Vec::from_raw_parts(
+                                                                            l22.cast(),
+                                                                            len24,
+                                                                            len24,
+                                                                        );
+                                                                        _rt::string_lift(bytes24)
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                            field_size: match l25 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l26 = *ptr0
+                                                                            .add(20 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<i32>();
+                                                                        l26 as u32
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                        }
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpRequestHeaderSize(e65)
+                                    }
+                                    23 => {
+                                        let e65 = {
+                                            let l27 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l27 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l28 = *ptr0.add(20).cast::<i32>();
+                                                        l28 as u32
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpRequestTrailerSectionSize(e65)
+                                    }
+                                    24 => {
+                                        let e65 = {
+                                            let l29 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            let l33 = i32::from(
+                                                *ptr0
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            FieldSizePayload {
+                                                field_name: match l29 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l30 = *ptr0
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l31 = *ptr0
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len32 = l31;
+                                                            let bytes32 = _rt::Vec::from_raw_parts(
+                                                                l30.cast(),
+                                                                len32,
+                                                                len32,
+                                                            );
+                                                            _rt::string_lift(bytes32)
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                                field_size: match l33 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l34 = *ptr0
+                                                                .add(20 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<i32>();
+                                                            l34 as u32
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                            }
+                                        };
+                                        ErrorCode::HttpRequestTrailerSize(e65)
+                                    }
+                                    25 => ErrorCode::HttpResponseIncomplete,
+                                    26 => {
+                                        let e65 = {
+                                            let l35 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l35 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l36 = *ptr0.add(20).cast::<i32>();
+                                                        l36 as u32
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpResponseHeaderSectionSize(e65)
+                                    }
+                                    27 => {
+                                        let e65 = {
+                                            let l37 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            let l41 = i32::from(
+                                                *ptr0
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            FieldSizePayload {
+                                                field_name: match l37 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l38 = *ptr0
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l39 = *ptr0
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len40 = l39;
+                                                            let bytes40 = _rt::Vec::from_raw_parts(
+                                                                l38.cast(),
+                                                                len40,
+                                                                len40,
+                                                            );
+                                                            _rt::string_lift(bytes40)
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                                field_size: match l41 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l42 = *ptr0
+                                                                .add(20 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<i32>();
+                                                            l42 as u32
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                            }
+                                        };
+                                        ErrorCode::HttpResponseHeaderSize(e65)
+                                    }
+                                    28 => {
+                                        let e65 = {
+                                            let l43 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l43 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l44 = *ptr0.add(24).cast::<i64>();
+                                                        l44 as u64
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpResponseBodySize(e65)
+                                    }
+                                    29 => {
+                                        let e65 = {
+                                            let l45 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l45 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l46 = *ptr0.add(20).cast::<i32>();
+                                                        l46 as u32
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpResponseTrailerSectionSize(e65)
+                                    }
+                                    30 => {
+                                        let e65 = {
+                                            let l47 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            let l51 = i32::from(
+                                                *ptr0
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            FieldSizePayload {
+                                                field_name: match l47 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l48 = *ptr0
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l49 = *ptr0
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len50 = l49;
+                                                            let bytes50 = _rt::Vec::from_raw_parts(
+                                                                l48.cast(),
+                                                                len50,
+                                                                len50,
+                                                            );
+                                                            _rt::string_lift(bytes50)
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                                field_size: match l51 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l52 = *ptr0
+                                                                .add(20 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<i32>();
+                                                            l52 as u32
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                            }
+                                        };
+                                        ErrorCode::HttpResponseTrailerSize(e65)
+                                    }
+                                    31 => {
+                                        let e65 = {
+                                            let l53 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l53 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l54 = *ptr0
+                                                            .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l55 = *ptr0
+                                                            .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len56 = l55;
+                                                        let bytes56 = _rt::Vec::from_raw_parts(
+                                                            l54.cast(),
+                                                            len56,
+                                                            len56,
+                                                        );
+                                                        _rt::string_lift(bytes56)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpResponseTransferCoding(e65)
+                                    }
+                                    32 => {
+                                        let e65 = {
+                                            let l57 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l57 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l58 = *ptr0
+                                                            .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l59 = *ptr0
+                                                            .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len60 = l59;
+                                                        let bytes60 = _rt::Vec::from_raw_parts(
+                                                            l58.cast(),
+                                                            len60,
+                                                            len60,
+                                                        );
+                                                        _rt::string_lift(bytes60)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::HttpResponseContentCoding(e65)
+                                    }
+                                    33 => ErrorCode::HttpResponseTimeout,
+                                    34 => ErrorCode::HttpUpgradeFailed,
+                                    35 => ErrorCode::HttpProtocolError,
+                                    36 => ErrorCode::LoopDetected,
+                                    37 => ErrorCode::ConfigurationError,
+                                    n => {
+                                        debug_assert_eq!(n, 38, "invalid enum discriminant");
+                                        let e65 = {
+                                            let l61 = i32::from(*ptr0.add(16).cast::<u8>());
+                                            match l61 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l62 = *ptr0
+                                                            .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l63 = *ptr0
+                                                            .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len64 = l63;
+                                                        let bytes64 = _rt::Vec::from_raw_parts(
+                                                            l62.cast(),
+                                                            len64,
+                                                            len64,
+                                                        );
+                                                        _rt::string_lift(bytes64)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        ErrorCode::InternalError(e65)
+                                    }
+                                };
+                                v65
+                            };
+                            Some(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result66
+                }
+            }
         }
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod outgoing_handler {
@@ -3249,6 +6628,26 @@ pub mod wasi {
             impl Pollable {
                 #[allow(unused_unsafe, clippy::all)]
                 #[allow(async_fn_in_trait)]
+                pub fn ready(&self) -> bool {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/poll@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]pollable.ready"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        _rt::bool_lift(ret as u8)
+                    }
+                }
+            }
+            impl Pollable {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
                 pub fn block(&self) -> () {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
@@ -3263,6 +6662,55 @@ pub mod wasi {
                         }
                         wit_import0((self).handle() as i32);
                     }
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn poll(in_: &[&Pollable]) -> _rt::Vec<u32> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = in_;
+                    let len0 = vec0.len();
+                    let layout0 = _rt::alloc::Layout::from_size_align(vec0.len() * 4, 4)
+                        .unwrap();
+                    let (result0, _cleanup0) = wit_bindgen::rt::Cleanup::new(layout0);
+                    for (i, e) in vec0.into_iter().enumerate() {
+                        let base = result0.add(i * 4);
+                        {
+                            *base.add(0).cast::<i32>() = (e).handle() as i32;
+                        }
+                    }
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:io/poll@0.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "poll"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(result0, len0, ptr1);
+                    let l3 = *ptr1.add(0).cast::<*mut u8>();
+                    let l4 = *ptr1
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let len5 = l4;
+                    let result6 = <_ as From<
+                        _rt::Vec<_>,
+                    >>::from(_rt::Vec::from_raw_parts(l3.cast(), len5, len5));
+                    result6
                 }
             }
         }
@@ -3311,6 +6759,45 @@ pub mod wasi {
                     }
                 }
             }
+            impl Error {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn to_debug_string(&self) -> _rt::String {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 2 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 2
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/error@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]error.to-debug-string"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = *ptr0.add(0).cast::<*mut u8>();
+                        let l3 = *ptr0
+                            .add(::core::mem::size_of::<*const u8>())
+                            .cast::<usize>();
+                        let len4 = l3;
+                        let bytes4 = _rt::Vec::from_raw_parts(l2.cast(), len4, len4);
+                        let result5 = _rt::string_lift(bytes4);
+                        result5
+                    }
+                }
+            }
         }
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod streams {
@@ -3319,6 +6806,7 @@ pub mod wasi {
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
             pub type Error = super::super::super::wasi::io::error::Error;
+            pub type Pollable = super::super::super::wasi::io::poll::Pollable;
             pub enum StreamError {
                 LastOperationFailed(Error),
                 Closed,
@@ -3429,6 +6917,86 @@ pub mod wasi {
             }
             impl InputStream {
                 #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn read(
+                    &self,
+                    len: u64,
+                ) -> ::core::result::Result<_rt::Vec<u8>, StreamError> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]input-stream.read"]
+                            fn wit_import1(_: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result9 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l3.cast(), len5, len5))
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l6 = i32::from(
+                                        *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                    );
+                                    let v8 = match l6 {
+                                        0 => {
+                                            let e8 = {
+                                                let l7 = *ptr0
+                                                    .add(4 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l7 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e8)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v8
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result9
+                    }
+                }
+            }
+            impl InputStream {
+                #[allow(unused_unsafe, clippy::all)]
                 /// The next bytes, at most `len`; `closed` at the end.
                 #[allow(async_fn_in_trait)]
                 pub fn blocking_read(
@@ -3508,6 +7076,278 @@ pub mod wasi {
                     }
                 }
             }
+            impl InputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn skip(
+                    &self,
+                    len: u64,
+                ) -> ::core::result::Result<u64, StreamError> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 16]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 16],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]input-stream.skip"]
+                            fn wit_import1(_: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result7 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<i64>();
+                                    l3 as u64
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l4 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    let v6 = match l4 {
+                                        0 => {
+                                            let e6 = {
+                                                let l5 = *ptr0.add(12).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l5 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e6)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v6
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result7
+                    }
+                }
+            }
+            impl InputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn blocking_skip(
+                    &self,
+                    len: u64,
+                ) -> ::core::result::Result<u64, StreamError> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 16]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 16],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]input-stream.blocking-skip"]
+                            fn wit_import1(_: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result7 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<i64>();
+                                    l3 as u64
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l4 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    let v6 = match l4 {
+                                        0 => {
+                                            let e6 = {
+                                                let l5 = *ptr0.add(12).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l5 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e6)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v6
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result7
+                    }
+                }
+            }
+            impl InputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn subscribe(&self) -> Pollable {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]input-stream.subscribe"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        super::super::super::wasi::io::poll::Pollable::from_handle(
+                            ret as u32,
+                        )
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn check_write(&self) -> ::core::result::Result<u64, StreamError> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 16]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 16],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.check-write"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result7 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<i64>();
+                                    l3 as u64
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l4 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    let v6 = match l4 {
+                                        0 => {
+                                            let e6 = {
+                                                let l5 = *ptr0.add(12).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l5 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e6)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v6
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result7
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn write(
+                    &self,
+                    contents: &[u8],
+                ) -> ::core::result::Result<(), StreamError> {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 12]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 12],
+                        );
+                        let vec0 = contents;
+                        let ptr0 = vec0.as_ptr().cast::<u8>();
+                        let len0 = vec0.len();
+                        let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.write"]
+                            fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import2(
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
+                        let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                        let result7 = match l3 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l4 = i32::from(*ptr1.add(4).cast::<u8>());
+                                    let v6 = match l4 {
+                                        0 => {
+                                            let e6 = {
+                                                let l5 = *ptr1.add(8).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l5 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e6)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v6
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result7
+                    }
+                }
+            }
             impl OutputStream {
                 #[allow(unused_unsafe, clippy::all)]
                 /// Takes at most 4096 bytes.
@@ -3555,6 +7395,404 @@ pub mod wasi {
                                         0 => {
                                             let e6 = {
                                                 let l5 = *ptr1.add(8).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l5 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e6)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v6
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result7
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn flush(&self) -> ::core::result::Result<(), StreamError> {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 12]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 12],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.flush"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result6 = match l2 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(*ptr0.add(4).cast::<u8>());
+                                    let v5 = match l3 {
+                                        0 => {
+                                            let e5 = {
+                                                let l4 = *ptr0.add(8).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l4 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e5)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v5
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn blocking_flush(&self) -> ::core::result::Result<(), StreamError> {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 12]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 12],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.blocking-flush"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result6 = match l2 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(*ptr0.add(4).cast::<u8>());
+                                    let v5 = match l3 {
+                                        0 => {
+                                            let e5 = {
+                                                let l4 = *ptr0.add(8).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l4 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e5)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v5
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn subscribe(&self) -> Pollable {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.subscribe"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        super::super::super::wasi::io::poll::Pollable::from_handle(
+                            ret as u32,
+                        )
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn write_zeroes(
+                    &self,
+                    len: u64,
+                ) -> ::core::result::Result<(), StreamError> {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 12]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 12],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.write-zeroes"]
+                            fn wit_import1(_: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result6 = match l2 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(*ptr0.add(4).cast::<u8>());
+                                    let v5 = match l3 {
+                                        0 => {
+                                            let e5 = {
+                                                let l4 = *ptr0.add(8).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l4 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e5)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v5
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn blocking_write_zeroes_and_flush(
+                    &self,
+                    len: u64,
+                ) -> ::core::result::Result<(), StreamError> {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 12]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 12],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.blocking-write-zeroes-and-flush"]
+                            fn wit_import1(_: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result6 = match l2 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(*ptr0.add(4).cast::<u8>());
+                                    let v5 = match l3 {
+                                        0 => {
+                                            let e5 = {
+                                                let l4 = *ptr0.add(8).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l4 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e5)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v5
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result6
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn splice(
+                    &self,
+                    src: &InputStream,
+                    len: u64,
+                ) -> ::core::result::Result<u64, StreamError> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 16]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 16],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.splice"]
+                            fn wit_import1(_: i32, _: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(
+                            _: i32,
+                            _: i32,
+                            _: i64,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import1(
+                            (self).handle() as i32,
+                            (src).handle() as i32,
+                            _rt::as_i64(&len),
+                            ptr0,
+                        );
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result7 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<i64>();
+                                    l3 as u64
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l4 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    let v6 = match l4 {
+                                        0 => {
+                                            let e6 = {
+                                                let l5 = *ptr0.add(12).cast::<i32>();
+                                                super::super::super::wasi::io::error::Error::from_handle(
+                                                    l5 as u32,
+                                                )
+                                            };
+                                            StreamError::LastOperationFailed(e6)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                            StreamError::Closed
+                                        }
+                                    };
+                                    v6
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result7
+                    }
+                }
+            }
+            impl OutputStream {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn blocking_splice(
+                    &self,
+                    src: &InputStream,
+                    len: u64,
+                ) -> ::core::result::Result<u64, StreamError> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 16]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 16],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:io/streams@0.2.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]output-stream.blocking-splice"]
+                            fn wit_import1(_: i32, _: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(
+                            _: i32,
+                            _: i32,
+                            _: i64,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import1(
+                            (self).handle() as i32,
+                            (src).handle() as i32,
+                            _rt::as_i64(&len),
+                            ptr0,
+                        );
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result7 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<i64>();
+                                    l3 as u64
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l4 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    let v6 = match l4 {
+                                        0 => {
+                                            let e6 = {
+                                                let l5 = *ptr0.add(12).cast::<i32>();
                                                 super::super::super::wasi::io::error::Error::from_handle(
                                                     l5 as u32,
                                                 )
@@ -3656,7 +7894,19 @@ mod _rt {
             }
         }
     }
+    pub unsafe fn bool_lift(val: u8) -> bool {
+        if cfg!(debug_assertions) {
+            match val {
+                0 => false,
+                1 => true,
+                _ => panic!("invalid bool discriminant"),
+            }
+        } else {
+            val != 0
+        }
+    }
     pub use alloc_crate::vec::Vec;
+    pub use alloc_crate::alloc;
     pub fn as_i64<T: AsI64>(t: T) -> i64 {
         t.as_i64()
     }
@@ -3680,19 +7930,19 @@ mod _rt {
             self as i64
         }
     }
-    pub unsafe fn invalid_enum_discriminant<T>() -> T {
-        if cfg!(debug_assertions) {
-            panic!("invalid enum discriminant")
-        } else {
-            unsafe { core::hint::unreachable_unchecked() }
-        }
-    }
     pub use alloc_crate::string::String;
     pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
         if cfg!(debug_assertions) {
             String::from_utf8(bytes).unwrap()
         } else {
             unsafe { String::from_utf8_unchecked(bytes) }
+        }
+    }
+    pub unsafe fn invalid_enum_discriminant<T>() -> T {
+        if cfg!(debug_assertions) {
+            panic!("invalid enum discriminant")
+        } else {
+            unsafe { core::hint::unreachable_unchecked() }
         }
     }
     pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
@@ -3704,8 +7954,66 @@ mod _rt {
             alloc::dealloc(ptr, layout);
         }
     }
+    pub fn as_i32<T: AsI32>(t: T) -> i32 {
+        t.as_i32()
+    }
+    pub trait AsI32 {
+        fn as_i32(self) -> i32;
+    }
+    impl<'a, T: Copy + AsI32> AsI32 for &'a T {
+        fn as_i32(self) -> i32 {
+            (*self).as_i32()
+        }
+    }
+    impl AsI32 for i32 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u32 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for i16 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u16 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for i8 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u8 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for char {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for usize {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
     extern crate alloc as alloc_crate;
-    pub use alloc_crate::alloc;
 }
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
@@ -3714,80 +8022,134 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3746] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa7\x1c\x01A\x02\x01\
-A\x12\x01B\x04\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\x01\0\x04\0\
-\x16[method]pollable.block\x01\x02\x03\0\x12wasi:io/poll@0.2.0\x05\0\x01B\x01\x04\
-\0\x05error\x03\x01\x03\0\x13wasi:io/error@0.2.0\x05\x01\x02\x03\0\x01\x05error\x01\
-B\x10\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01i\x01\x01q\x02\x15last-opera\
-tion-failed\x01\x02\0\x06closed\0\0\x04\0\x0cstream-error\x03\0\x03\x04\0\x0cinp\
-ut-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01h\x05\x01p}\x01j\x01\x08\x01\
-\x04\x01@\x02\x04self\x07\x03lenw\0\x09\x04\0\"[method]input-stream.blocking-rea\
-d\x01\x0a\x01h\x06\x01j\0\x01\x04\x01@\x02\x04self\x0b\x08contents\x08\0\x0c\x04\
-\0.[method]output-stream.blocking-write-and-flush\x01\x0d\x03\0\x15wasi:io/strea\
-ms@0.2.0\x05\x03\x02\x03\0\0\x08pollable\x02\x03\0\x02\x0cinput-stream\x02\x03\0\
-\x02\x0doutput-stream\x01Bh\x02\x03\x02\x01\x04\x04\0\x08pollable\x03\0\0\x02\x03\
-\x02\x01\x05\x04\0\x0cinput-stream\x03\0\x02\x02\x03\x02\x01\x06\x04\0\x0doutput\
--stream\x03\0\x04\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06dele\
-te\0\0\x07connect\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\
-\0\x06method\x03\0\x06\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06\
-scheme\x03\0\x08\x01ks\x01k{\x01r\x02\x05rcode\x0a\x09info-code\x0b\x04\0\x11DNS\
--error-payload\x03\0\x0c\x01k}\x01r\x02\x08alert-id\x0e\x0dalert-message\x0a\x04\
-\0\x1aTLS-alert-received-payload\x03\0\x0f\x01ky\x01r\x02\x0afield-name\x0a\x0af\
-ield-size\x11\x04\0\x12field-size-payload\x03\0\x12\x01kw\x01k\x13\x01q'\x0bDNS-\
-timeout\0\0\x09DNS-error\x01\x0d\0\x15destination-not-found\0\0\x17destination-u\
-navailable\0\0\x19destination-IP-prohibited\0\0\x19destination-IP-unroutable\0\0\
-\x12connection-refused\0\0\x15connection-terminated\0\0\x12connection-timeout\0\0\
-\x17connection-read-timeout\0\0\x18connection-write-timeout\0\0\x18connection-li\
-mit-reached\0\0\x12TLS-protocol-error\0\0\x15TLS-certificate-error\0\0\x12TLS-al\
-ert-received\x01\x10\0\x13HTTP-request-denied\0\0\x1cHTTP-request-length-require\
-d\0\0\x16HTTP-request-body-size\x01\x14\0\x1bHTTP-request-method-invalid\0\0\x18\
-HTTP-request-URI-invalid\0\0\x19HTTP-request-URI-too-long\0\0\x20HTTP-request-he\
-ader-section-size\x01\x11\0\x18HTTP-request-header-size\x01\x15\0!HTTP-request-t\
-railer-section-size\x01\x11\0\x19HTTP-request-trailer-size\x01\x13\0\x18HTTP-res\
-ponse-incomplete\0\0!HTTP-response-header-section-size\x01\x11\0\x19HTTP-respons\
-e-header-size\x01\x13\0\x17HTTP-response-body-size\x01\x14\0\"HTTP-response-trai\
-ler-section-size\x01\x11\0\x1aHTTP-response-trailer-size\x01\x13\0\x1dHTTP-respo\
-nse-transfer-coding\x01\x0a\0\x1cHTTP-response-content-coding\x01\x0a\0\x15HTTP-\
-response-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTTP-protocol-error\0\0\x0dlo\
-op-detected\0\0\x13configuration-error\0\0\x0einternal-error\x01\x0a\0\x04\0\x0a\
-error-code\x03\0\x16\x01q\x03\x0einvalid-syntax\0\0\x09forbidden\0\0\x09immutabl\
-e\0\0\x04\0\x0cheader-error\x03\0\x18\x04\0\x06fields\x03\x01\x04\0\x10outgoing-\
-request\x03\x01\x04\0\x0frequest-options\x03\x01\x04\0\x11incoming-response\x03\x01\
-\x04\0\x0dincoming-body\x03\x01\x04\0\x0doutgoing-body\x03\x01\x04\0\x18future-i\
-ncoming-response\x03\x01\x01i\x1a\x01@\0\0!\x04\0\x13[constructor]fields\x01\"\x01\
-h\x1a\x01p}\x01j\0\x01\x19\x01@\x03\x04self#\x04names\x05value$\0%\x04\0\x15[met\
-hod]fields.append\x01&\x01o\x02s$\x01p'\x01@\x01\x04self#\0(\x04\0\x16[method]fi\
-elds.entries\x01)\x01i\x1b\x01@\x01\x07headers!\0*\x04\0\x1d[constructor]outgoin\
-g-request\x01+\x01h\x1b\x01i\x1f\x01j\x01-\0\x01@\x01\x04self,\0.\x04\0\x1d[meth\
-od]outgoing-request.body\x01/\x01j\0\0\x01@\x02\x04self,\x06method\x07\00\x04\0#\
-[method]outgoing-request.set-method\x011\x01@\x02\x04self,\x0fpath-with-query\x0a\
-\00\x04\0,[method]outgoing-request.set-path-with-query\x012\x01k\x09\x01@\x02\x04\
-self,\x06scheme3\00\x04\0#[method]outgoing-request.set-scheme\x014\x01@\x02\x04s\
-elf,\x09authority\x0a\00\x04\0&[method]outgoing-request.set-authority\x015\x01i\x1c\
-\x01@\0\06\x04\0\x1c[constructor]request-options\x017\x01h\x1c\x01@\x02\x04self8\
-\x08duration\x14\00\x04\0+[method]request-options.set-connect-timeout\x019\x04\0\
-.[method]request-options.set-first-byte-timeout\x019\x04\01[method]request-optio\
-ns.set-between-bytes-timeout\x019\x01h\x1d\x01@\x01\x04self:\0{\x04\0\x20[method\
-]incoming-response.status\x01;\x01@\x01\x04self:\0!\x04\0![method]incoming-respo\
-nse.headers\x01<\x01i\x1e\x01j\x01=\0\x01@\x01\x04self:\0>\x04\0![method]incomin\
-g-response.consume\x01?\x01h\x1e\x01i\x03\x01j\x01\xc1\0\0\x01@\x01\x04self\xc0\0\
-\0\xc2\0\x04\0\x1c[method]incoming-body.stream\x01C\x01h\x1f\x01i\x05\x01j\x01\xc5\
-\0\0\x01@\x01\x04self\xc4\0\0\xc6\0\x04\0\x1b[method]outgoing-body.write\x01G\x01\
-k!\x01j\0\x01\x17\x01@\x02\x04this-\x08trailers\xc8\0\0\xc9\0\x04\0\x1c[static]o\
-utgoing-body.finish\x01J\x01h\x20\x01i\x01\x01@\x01\x04self\xcb\0\0\xcc\0\x04\0*\
-[method]future-incoming-response.subscribe\x01M\x01i\x1d\x01j\x01\xce\0\x01\x17\x01\
-j\x01\xcf\0\0\x01k\xd0\0\x01@\x01\x04self\xcb\0\0\xd1\0\x04\0$[method]future-inc\
-oming-response.get\x01R\x03\0\x15wasi:http/types@0.2.0\x05\x07\x02\x03\0\x03\x10\
-outgoing-request\x02\x03\0\x03\x0frequest-options\x02\x03\0\x03\x18future-incomi\
-ng-response\x02\x03\0\x03\x0aerror-code\x01B\x0f\x02\x03\x02\x01\x08\x04\0\x10ou\
-tgoing-request\x03\0\0\x02\x03\x02\x01\x09\x04\0\x0frequest-options\x03\0\x02\x02\
-\x03\x02\x01\x0a\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\x02\x01\x0b\
-\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\
-\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0\x20\
-wasi:http/outgoing-handler@0.2.0\x05\x0c\x04\0\x14wrun:flow/http@0.1.0\x04\0\x0b\
-\x0a\x01\0\x04http\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-compon\
-ent\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 6421] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9a1\x01A\x02\x01A\x15\
+\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[\
+method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollab\
+le.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\
+\0\x12wasi:io/poll@0.2.0\x05\0\x02\x03\0\0\x08pollable\x01B\x0f\x02\x03\x02\x01\x01\
+\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duratio\
+n\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\
+\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\
+\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0!wasi:clocks/mon\
+otonic-clock@0.2.0\x05\x02\x01B\x04\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04se\
+lf\x01\0s\x04\0\x1d[method]error.to-debug-string\x01\x02\x03\0\x13wasi:io/error@\
+0.2.0\x05\x03\x02\x03\0\x02\x05error\x01B(\x02\x03\x02\x01\x04\x04\0\x05error\x03\
+\0\0\x02\x03\x02\x01\x01\x04\0\x08pollable\x03\0\x02\x01i\x01\x01q\x02\x15last-o\
+peration-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-error\x03\0\x05\x04\0\x0c\
+input-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01h\x07\x01p}\x01j\x01\x0a\x01\
+\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[method]input-stream.read\x01\x0c\
+\x04\0\"[method]input-stream.blocking-read\x01\x0c\x01j\x01w\x01\x06\x01@\x02\x04\
+self\x09\x03lenw\0\x0d\x04\0\x19[method]input-stream.skip\x01\x0e\x04\0\"[method\
+]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\x01\x04self\x09\0\x0f\x04\0\x1e\
+[method]input-stream.subscribe\x01\x10\x01h\x08\x01@\x01\x04self\x11\0\x0d\x04\0\
+![method]output-stream.check-write\x01\x12\x01j\0\x01\x06\x01@\x02\x04self\x11\x08\
+contents\x0a\0\x13\x04\0\x1b[method]output-stream.write\x01\x14\x04\0.[method]ou\
+tput-stream.blocking-write-and-flush\x01\x14\x01@\x01\x04self\x11\0\x13\x04\0\x1b\
+[method]output-stream.flush\x01\x15\x04\0$[method]output-stream.blocking-flush\x01\
+\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]output-stream.subscribe\x01\x16\
+\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method]output-stream.write-zeroes\x01\
+\x17\x04\05[method]output-stream.blocking-write-zeroes-and-flush\x01\x17\x01@\x03\
+\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[method]output-stream.splice\x01\x18\
+\x04\0%[method]output-stream.blocking-splice\x01\x18\x03\0\x15wasi:io/streams@0.\
+2.0\x05\x05\x02\x03\0\x01\x08duration\x02\x03\0\x03\x0cinput-stream\x02\x03\0\x03\
+\x0doutput-stream\x01B\xc0\x01\x02\x03\x02\x01\x06\x04\0\x08duration\x03\0\0\x02\
+\x03\x02\x01\x04\x04\0\x08io-error\x03\0\x02\x02\x03\x02\x01\x01\x04\0\x08pollab\
+le\x03\0\x04\x02\x03\x02\x01\x07\x04\0\x0cinput-stream\x03\0\x06\x02\x03\x02\x01\
+\x08\x04\0\x0doutput-stream\x03\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\
+\x03put\0\0\x06delete\0\0\x07connect\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\
+\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05\
+other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\x09info\
+-code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01r\x02\x08alert-id\x12\x0d\
+alert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\0\x13\x01ky\x01r\x02\x0a\
+field-name\x0e\x0afield-size\x15\x04\0\x12field-size-payload\x03\0\x16\x01kw\x01\
+k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-error\x01\x11\0\x15destination-not-found\0\
+\0\x17destination-unavailable\0\0\x19destination-IP-prohibited\0\0\x19destinatio\
+n-IP-unroutable\0\0\x12connection-refused\0\0\x15connection-terminated\0\0\x12co\
+nnection-timeout\0\0\x17connection-read-timeout\0\0\x18connection-write-timeout\0\
+\0\x18connection-limit-reached\0\0\x12TLS-protocol-error\0\0\x15TLS-certificate-\
+error\0\0\x12TLS-alert-received\x01\x14\0\x13HTTP-request-denied\0\0\x1cHTTP-req\
+uest-length-required\0\0\x16HTTP-request-body-size\x01\x18\0\x1bHTTP-request-met\
+hod-invalid\0\0\x18HTTP-request-URI-invalid\0\0\x19HTTP-request-URI-too-long\0\0\
+\x20HTTP-request-header-section-size\x01\x15\0\x18HTTP-request-header-size\x01\x19\
+\0!HTTP-request-trailer-section-size\x01\x15\0\x19HTTP-request-trailer-size\x01\x17\
+\0\x18HTTP-response-incomplete\0\0!HTTP-response-header-section-size\x01\x15\0\x19\
+HTTP-response-header-size\x01\x17\0\x17HTTP-response-body-size\x01\x18\0\"HTTP-r\
+esponse-trailer-section-size\x01\x15\0\x1aHTTP-response-trailer-size\x01\x17\0\x1d\
+HTTP-response-transfer-coding\x01\x0e\0\x1cHTTP-response-content-coding\x01\x0e\0\
+\x15HTTP-response-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTTP-protocol-error\0\
+\0\x0dloop-detected\0\0\x13configuration-error\0\0\x0einternal-error\x01\x0e\0\x04\
+\0\x0aerror-code\x03\0\x1a\x01q\x03\x0einvalid-syntax\0\0\x09forbidden\0\0\x09im\
+mutable\0\0\x04\0\x0cheader-error\x03\0\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x01\
+p}\x04\0\x0bfield-value\x03\0\x20\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0\
+\"\x04\0\x08trailers\x03\0\"\x04\0\x10incoming-request\x03\x01\x04\0\x10outgoing\
+-request\x03\x01\x04\0\x0frequest-options\x03\x01\x04\0\x11response-outparam\x03\
+\x01\x01{\x04\0\x0bstatus-code\x03\0)\x04\0\x11incoming-response\x03\x01\x04\0\x0d\
+incoming-body\x03\x01\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11outgoing-respons\
+e\x03\x01\x04\0\x0doutgoing-body\x03\x01\x04\0\x18future-incoming-response\x03\x01\
+\x01i\"\x01@\0\01\x04\0\x13[constructor]fields\x012\x01o\x02\x1f!\x01p3\x01j\x01\
+1\x01\x1d\x01@\x01\x07entries4\05\x04\0\x18[static]fields.from-list\x016\x01h\"\x01\
+p!\x01@\x02\x04self7\x04name\x1f\08\x04\0\x12[method]fields.get\x019\x01@\x02\x04\
+self7\x04name\x1f\0\x7f\x04\0\x12[method]fields.has\x01:\x01j\0\x01\x1d\x01@\x03\
+\x04self7\x04name\x1f\x05value8\0;\x04\0\x12[method]fields.set\x01<\x01@\x02\x04\
+self7\x04name\x1f\0;\x04\0\x15[method]fields.delete\x01=\x01@\x03\x04self7\x04na\
+me\x1f\x05value!\0;\x04\0\x15[method]fields.append\x01>\x01@\x01\x04self7\04\x04\
+\0\x16[method]fields.entries\x01?\x01@\x01\x04self7\01\x04\0\x14[method]fields.c\
+lone\x01@\x01h%\x01@\x01\x04self\xc1\0\0\x0b\x04\0\x1f[method]incoming-request.m\
+ethod\x01B\x01@\x01\x04self\xc1\0\0\x0e\x04\0([method]incoming-request.path-with\
+-query\x01C\x01k\x0d\x01@\x01\x04self\xc1\0\0\xc4\0\x04\0\x1f[method]incoming-re\
+quest.scheme\x01E\x04\0\"[method]incoming-request.authority\x01C\x01i#\x01@\x01\x04\
+self\xc1\0\0\xc6\0\x04\0\x20[method]incoming-request.headers\x01G\x01i,\x01j\x01\
+\xc8\0\0\x01@\x01\x04self\xc1\0\0\xc9\0\x04\0\x20[method]incoming-request.consum\
+e\x01J\x01i&\x01@\x01\x07headers\xc6\0\0\xcb\0\x04\0\x1d[constructor]outgoing-re\
+quest\x01L\x01h&\x01i/\x01j\x01\xce\0\0\x01@\x01\x04self\xcd\0\0\xcf\0\x04\0\x1d\
+[method]outgoing-request.body\x01P\x01@\x01\x04self\xcd\0\0\x0b\x04\0\x1f[method\
+]outgoing-request.method\x01Q\x01j\0\0\x01@\x02\x04self\xcd\0\x06method\x0b\0\xd2\
+\0\x04\0#[method]outgoing-request.set-method\x01S\x01@\x01\x04self\xcd\0\0\x0e\x04\
+\0([method]outgoing-request.path-with-query\x01T\x01@\x02\x04self\xcd\0\x0fpath-\
+with-query\x0e\0\xd2\0\x04\0,[method]outgoing-request.set-path-with-query\x01U\x01\
+@\x01\x04self\xcd\0\0\xc4\0\x04\0\x1f[method]outgoing-request.scheme\x01V\x01@\x02\
+\x04self\xcd\0\x06scheme\xc4\0\0\xd2\0\x04\0#[method]outgoing-request.set-scheme\
+\x01W\x04\0\"[method]outgoing-request.authority\x01T\x01@\x02\x04self\xcd\0\x09a\
+uthority\x0e\0\xd2\0\x04\0&[method]outgoing-request.set-authority\x01X\x01@\x01\x04\
+self\xcd\0\0\xc6\0\x04\0\x20[method]outgoing-request.headers\x01Y\x01i'\x01@\0\0\
+\xda\0\x04\0\x1c[constructor]request-options\x01[\x01h'\x01k\x01\x01@\x01\x04sel\
+f\xdc\0\0\xdd\0\x04\0'[method]request-options.connect-timeout\x01^\x01@\x02\x04s\
+elf\xdc\0\x08duration\xdd\0\0\xd2\0\x04\0+[method]request-options.set-connect-ti\
+meout\x01_\x04\0*[method]request-options.first-byte-timeout\x01^\x04\0.[method]r\
+equest-options.set-first-byte-timeout\x01_\x04\0-[method]request-options.between\
+-bytes-timeout\x01^\x04\01[method]request-options.set-between-bytes-timeout\x01_\
+\x01i(\x01i.\x01j\x01\xe1\0\x01\x1b\x01@\x02\x05param\xe0\0\x08response\xe2\0\x01\
+\0\x04\0\x1d[static]response-outparam.set\x01c\x01h+\x01@\x01\x04self\xe4\0\0*\x04\
+\0\x20[method]incoming-response.status\x01e\x01@\x01\x04self\xe4\0\0\xc6\0\x04\0\
+![method]incoming-response.headers\x01f\x01@\x01\x04self\xe4\0\0\xc9\0\x04\0![me\
+thod]incoming-response.consume\x01g\x01h,\x01i\x07\x01j\x01\xe9\0\0\x01@\x01\x04\
+self\xe8\0\0\xea\0\x04\0\x1c[method]incoming-body.stream\x01k\x01i-\x01@\x01\x04\
+this\xc8\0\0\xec\0\x04\0\x1c[static]incoming-body.finish\x01m\x01h-\x01i\x05\x01\
+@\x01\x04self\xee\0\0\xef\0\x04\0![method]future-trailers.subscribe\x01p\x01i$\x01\
+k\xf1\0\x01j\x01\xf2\0\x01\x1b\x01j\x01\xf3\0\0\x01k\xf4\0\x01@\x01\x04self\xee\0\
+\0\xf5\0\x04\0\x1b[method]future-trailers.get\x01v\x01@\x01\x07headers\xc6\0\0\xe1\
+\0\x04\0\x1e[constructor]outgoing-response\x01w\x01h.\x01@\x01\x04self\xf8\0\0*\x04\
+\0%[method]outgoing-response.status-code\x01y\x01@\x02\x04self\xf8\0\x0bstatus-c\
+ode*\0\xd2\0\x04\0)[method]outgoing-response.set-status-code\x01z\x01@\x01\x04se\
+lf\xf8\0\0\xc6\0\x04\0![method]outgoing-response.headers\x01{\x01@\x01\x04self\xf8\
+\0\0\xcf\0\x04\0\x1e[method]outgoing-response.body\x01|\x01h/\x01i\x09\x01j\x01\xfe\
+\0\0\x01@\x01\x04self\xfd\0\0\xff\0\x04\0\x1b[method]outgoing-body.write\x01\x80\
+\x01\x01j\0\x01\x1b\x01@\x02\x04this\xce\0\x08trailers\xf2\0\0\x81\x01\x04\0\x1c\
+[static]outgoing-body.finish\x01\x82\x01\x01h0\x01@\x01\x04self\x83\x01\0\xef\0\x04\
+\0*[method]future-incoming-response.subscribe\x01\x84\x01\x01i+\x01j\x01\x85\x01\
+\x01\x1b\x01j\x01\x86\x01\0\x01k\x87\x01\x01@\x01\x04self\x83\x01\0\x88\x01\x04\0\
+$[method]future-incoming-response.get\x01\x89\x01\x01h\x03\x01k\x1b\x01@\x01\x03\
+err\x8a\x01\0\x8b\x01\x04\0\x0fhttp-error-code\x01\x8c\x01\x03\0\x15wasi:http/ty\
+pes@0.2.0\x05\x09\x02\x03\0\x04\x10outgoing-request\x02\x03\0\x04\x0frequest-opt\
+ions\x02\x03\0\x04\x18future-incoming-response\x02\x03\0\x04\x0aerror-code\x01B\x0f\
+\x02\x03\x02\x01\x0a\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01\x0b\x04\0\
+\x0frequest-options\x03\0\x02\x02\x03\x02\x01\x0c\x04\0\x18future-incoming-respo\
+nse\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\
+\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\
+\x0c\x04\0\x06handle\x01\x0d\x03\0\x20wasi:http/outgoing-handler@0.2.0\x05\x0e\x04\
+\0\x14wrun:flow/http@0.1.0\x04\0\x0b\x0a\x01\0\x04http\x03\0\0\0G\x09producers\x01\
+\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
