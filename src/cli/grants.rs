@@ -61,6 +61,21 @@ fn unset(error: &grants::NotSet) -> CliError {
     ))
 }
 
+/// Refuses to run a flow that asks over HTTP where no step was granted whom to ask.
+///
+/// # Errors
+/// When one of `imports`, those of its module, is what asks.
+pub(crate) fn check_http(imports: &[String], grants: &Grants) -> Result<(), CliError> {
+    let asks = imports.iter().find(|it| *it == "wasi:http/outgoing-handler");
+    let Some(import) = asks.filter(|_| !grants.has_http()) else {
+        return Ok(());
+    };
+    let message = "the flow asks over HTTP, and no step was granted whom to ask";
+    Err(CliError::usage(message)
+        .cause(format!("its module imports `{import}`"))
+        .hint("`--allow http=https://HOST` grants it to all steps, `grants = [\"http=https://HOST\"]` below `[steps.STEP]` in `wrun.toml` to one"))
+}
+
 /// What `before` granted and `now` does not, as it would be granted again.
 pub(crate) fn missing(before: &Grants, now: &Grants) -> Vec<String> {
     let now = now.lines();

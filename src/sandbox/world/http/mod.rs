@@ -188,7 +188,7 @@ impl Http {
             }
         };
         if !self.origins.contains(&origin) {
-            let message = format!("it was not granted: `--allow http={origin}` grants it to all steps, `grants = [\"http={origin}\"]` below `[steps.STEP]` in `wrun.toml` to one");
+            let message = format!("`{origin}` was not granted: `--allow http={origin}` grants it to all steps, `grants = [\"http={origin}\"]` below `[steps.STEP]` in `wrun.toml` to one");
             self.note(origin.authority().to_owned(), Reason::Denied, message);
             return Err(ErrorCode::RequestDenied);
         }
@@ -321,7 +321,7 @@ impl Http {
         let advises = matches!(why.reason, Reason::Denied | Reason::Prohibited)
             && (names_it || says("denied") || says("prohibited"));
         if advises && failure.hint.is_none() {
-            failure.hint = Some(format!("`{host}` was not asked: {}", why.message));
+            failure.hint = Some(why.message.clone());
         } else if names_it {
             failure.causes.push(why.message.clone());
         }
