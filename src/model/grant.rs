@@ -384,6 +384,9 @@ mod tests {
         a granted directory cannot be called `Corpus`: lower-case letters, digits, `_` and `-` are allowed, a letter comes first, and `tmp` is the scratch directory
         `A B` names no variable: a name has letters, digits and `_`, e.g. `env:LANG`
         the value of a secret is not written down: grant `secret:TOKEN` and set the variable `TOKEN` of the environment
+        `http=` takes whom a step may ask, e.g. `http=https://api.example.com`: `api.example.com` begins neither with `http://` nor with `https://`
+        `http=` takes whom a step may ask, e.g. `http=https://api.example.com`: `api.example.com/v1` is more than a host and a port
+        `https://api.example.com` is granted as `http=https://api.example.com`
         ");
     }
 

@@ -268,7 +268,30 @@ mod tests {
         .iter()
         .map(|text| text.parse::<Origin>().expect_err(text).to_string())
         .collect();
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        `api.example.com` begins neither with `http://` nor with `https://`
+        `ftp://example.com` begins neither with `http://` nor with `https://`
+        `example.com/v1` is more than a host and a port
+        `ada:secret@example.com` is more than a host and a port
+        `` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `example.com.` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `exa mple.com` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `bücher.example` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `%6cocalhost` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `2130706433` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `0x7f000001` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `0177.0.0.1` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `127.1` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `1.2.3.0x4` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `127.0.0.1.` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `[::1` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `[fe80::1%eth0]` is no host: a name in ASCII, e.g. `api.example.com`, or an address, e.g. `127.0.0.1` or `[::1]`
+        `:1` is no port: there are 1 to 65535
+        `` is no port: there are 1 to 65535
+        `0` is no port: there are 1 to 65535
+        `+80` is no port: there are 1 to 65535
+        `65536` is no port: there are 1 to 65535
+        ");
     }
 
     proptest! {

@@ -123,6 +123,28 @@ fn not_at_hand(name: &str) -> Failure {
     ))
 }
 
+/// The secrets of `step` with their values, as far as they are at hand, the longest first.
+pub fn secrets<'a>(
+    header: &'a RunHeader,
+    secrets: &'a Secrets,
+    step: &StepName,
+) -> Vec<(&'a str, &'a str)> {
+    let grants = header.grants.of(step).into_iter();
+    let known = grants.filter_map(|grant| match grant {
+        Grant::Secret {
+            name,
+            digest: Some(digest),
+        } => {
+            let value = secrets.0.get(digest)?;
+            Some((name.as_str(), value.as_str()))
+        }
+        _ => None,
+    });
+    let mut known: Vec<_> = known.filter(|(_, value)| !value.is_empty()).collect();
+    known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+    known
+}
+
 /// The directories that `step` may read, in the order of [`Granted::directories`]: name and path.
 pub fn directories<'a>(header: &'a RunHeader, step: &StepName) -> Vec<(&'a str, &'a str)> {
     let grants = header.grants.of(step).into_iter();

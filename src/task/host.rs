@@ -290,7 +290,8 @@ impl Host for AttemptHost<'_> {
         if !grants::origins(&self.site.header, step).contains(&fetch.origin) {
             return Err(refused("it asked somebody whom it was not granted"));
         }
-        let asked = Asked::fetch(&fetch);
+        let secrets = grants::secrets(&self.site.header, &self.site.secrets, step);
+        let asked = Asked::fetch(&fetch, &secrets);
         let found = match self.trace.answer(&asked)? {
             Some(found) => found,
             None => {

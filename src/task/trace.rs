@@ -311,14 +311,15 @@ mod tests {
 
     fn post(body: &'static str, fields: &[(&str, &'static str)]) -> Asked {
         let field = |(name, value): &(&str, &'static str)| ((*name).to_owned(), (*value).into());
-        Asked::fetch(&Fetch {
+        let fetch = Fetch {
             method: "POST".into(),
             origin: "https://api.example.com".parse().expect("an origin"),
             target: "/v1?q=1".into(),
             fields: fields.iter().map(field).collect(),
             body: body.into(),
             patience: Patience::default(),
-        })
+        };
+        Asked::fetch(&fetch, &[("TOKEN", "s3/cr3t"), ("OTHER", "cr3t")])
     }
 
     async fn asked_over_http(datastore: &Datastore) -> Option<Digest> {
@@ -348,7 +349,12 @@ mod tests {
             said += &error.expect_err("it was not asked").0.message;
             said += "\n";
         }
-        insta::assert_snapshot!(said, @"");
+        insta::assert_snapshot!(said, @r"
+        it asked `POST https://api.example.com/v1?q=1` with a body of 1 bytes, `10e5cf3d3c8a`, where it asked `POST https://api.example.com/v1?q=1` with a body of 1 bytes, `17762fddd969` when it was recorded
+        it asked `POST https://api.example.com/v1?q=1` with `accept: text/plain`, where it asked `POST https://api.example.com/v1?q=1` with `accept: text/csv` when it was recorded
+        it asked `POST https://api.example.com/v1?q=1` with a header of 0 fields, where it asked `POST https://api.example.com/v1?q=1` with `accept: text/csv` when it was recorded
+        it listed `/corpus`, where it asked `POST https://api.example.com/v1?q=1` when it was recorded
+        ");
     }
 
     #[tokio::test]
@@ -362,5 +368,15 @@ mod tests {
         assert_eq!(answer(&post("b", &[])), None);
         assert!(matches!(answer(&asked), Some(Found::NoAnswer(_))));
         assert_eq!(answer(&asked), None);
+    }
+
+    #[tokio::test]
+    async fn the_value_of_a_secret_is_not_kept() {
+        let fields = [("authorization", "Bearer s3/cr3t"), ("x", "s3%2Fcr3t, cr3t")];
+        let Asked::Fetch { fields, .. } = post("a", &fields) else {
+            panic!("it is a request");
+        };
+        let kept: Vec<_> = fields.iter().map(|(_, value)| &value[..]).collect();
+        assert_eq!(kept, [&b"Bearer secret:TOKEN"[..], b"secret:TOKEN, secret:OTHER"]);
     }
 }

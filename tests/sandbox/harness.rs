@@ -146,6 +146,13 @@ pub fn corpus(step: &str) -> Request {
     request
 }
 
+/// A request for a step that may ask `http://files.example.com:8080`.
+pub fn asking(step: &str) -> Request {
+    let mut request = request(step);
+    request.granted.origins = vec!["http://files.example.com:8080".parse().expect("an origin")];
+    request
+}
+
 pub fn given(bytes: impl Into<Bytes>) -> Given {
     let bytes = bytes.into();
     let media = MediaType::new("text/plain");
@@ -212,6 +219,8 @@ pub struct Memory {
     /// What was asked of the granted directories.
     pub looked: Vec<String>,
     pub opened: u32,
+    /// The requests over HTTP.
+    pub fetched: Vec<Fetch>,
     pub fail: bool,
     /// By how many bytes its answers are too short.
     pub short: u64,
@@ -321,7 +330,8 @@ impl Host for Memory {
     /// `/size/N` has a body of N bytes, everything else is not there.
     async fn fetch(&mut self, fetch: Fetch) -> Result<Fetched, HostError> {
         self.questions += 1;
-        let size = fetch.target.strip_prefix("/size/").map(str::parse::<u64>);
+        let path = fetch.target.split('?').next().unwrap_or_default();
+        let size = path.strip_prefix("/size/").map(str::parse::<u64>);
         self.fetched.push(fetch);
         let Some(Ok(size)) = size else {
             return Ok(Fetched::Not(NoAnswer::new(Reason::Refused, "nobody is there")));

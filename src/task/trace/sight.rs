@@ -39,12 +39,16 @@ pub enum Asked {
 }
 
 impl Asked {
-    /// What a request asks.
-    pub fn fetch(fetch: &Fetch) -> Self {
+    /// What a request asks. Where the value of one of `secrets` stands in its URL or header, its
+    /// name stands here.
+    pub fn fetch(fetch: &Fetch, secrets: &[(&str, &str)]) -> Self {
+        let hidden = |text: &[u8]| Bytes::from(hide(text, secrets));
+        let url = format!("{}{}", fetch.origin, fetch.target);
+        let field = |(name, value): &(String, Bytes)| (name.clone(), hidden(value));
         Self::Fetch {
             method: fetch.method.clone(),
-            url: format!("{}{}", fetch.origin, fetch.target),
-            fields: fetch.fields.clone(),
+            url: String::from_utf8_lossy(&hidden(url.as_bytes())).into_owned(),
+            fields: fetch.fields.iter().map(field).collect(),
             body: Digest::of(&fetch.body),
             size: fetch.body.len() as u64,
         }
@@ -112,6 +116,42 @@ impl Asked {
                 } => method.len() + url.len() + size_of(fields),
             }
     }
+}
+
+/// `text` with the names of secrets in the places of their values, as they are and as a URL has them.
+fn hide(text: &[u8], secrets: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = text.to_vec();
+    for (name, value) in secrets {
+        let shown = format!("secret:{name}");
+        for value in [value.as_bytes().to_vec(), in_url(value)] {
+            text = replaced(&text, &value, shown.as_bytes());
+        }
+    }
+    text
+}
+
+/// A text as it stands in a URL: everything but letters, digits and `-._~` encoded.
+fn in_url(text: &str) -> Vec<u8> {
+    let mut encoded = Vec::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            true => encoded.push(byte),
+            false => encoded.extend(format!("%{byte:02X}").into_bytes()),
+        }
+    }
+    encoded
+}
+
+fn replaced(text: &[u8], value: &[u8], shown: &[u8]) -> Vec<u8> {
+    let mut result = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.windows(value.len()).position(|part| part == value) {
+        result.extend_from_slice(&rest[..at]);
+        result.extend_from_slice(shown);
+        rest = &rest[at + value.len()..];
+    }
+    result.extend_from_slice(rest);
+    result
 }
 
 /// Bytes that were taken in from the world.
