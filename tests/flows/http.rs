@@ -1,8 +1,11 @@
 //! Requests over HTTP: granted, made, recorded, and replayed when nobody answers any more.
 
 use wrun::cli::exit;
+use wrun::model::digest::Digest;
+use wrun::task::trace::{Asked as Question, Found};
 
-use super::server::{Asked, Server, answer};
+use super::grants::{blob, forge};
+use super::server::{Asked, Server, answer, certificates};
 use super::*;
 
 /// Runs the flow that asks for `urls`, granted `origins`.
@@ -22,8 +25,8 @@ fn ask(world: &World, origins: &[&str], urls: &[&str], more: &[&str]) -> Said {
 }
 
 fn texts(asked: &Asked) -> Vec<u8> {
-    let path = asked.line.split(' ').nth(1).unwrap();
-    match path {
+    let target = asked.line.split(' ').nth(1).unwrap();
+    match target.split('?').next().unwrap() {
         "/small" => answer("200 OK", &["content-type: text/plain"], b"hello"),
         "/large" => answer("200 OK", &[], &vec![b'x'; 3 << 20]),
         "/echo" => answer("200 OK", &[], &asked.body),
@@ -408,4 +411,156 @@ fn a_grant_for_one_step_is_for_that_step() {
     world.write("wrun.toml", format!("[steps.start]\ngrants = [\"http={origin}\"]\n"));
     ask(&world, &[], &[&url], &["--quiet"]).good();
     assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
+fn an_encrypted_connection_is_made_to_whom_an_authority_vouches_for() {
+    let (world, server) = (World::new(), Server::start_encrypted(texts));
+    let origin = server.origin().replace("http:", "https:");
+    let (grant, url) = (format!("http={origin}"), format!("{origin}/large"));
+    let module = module("fetches");
+    let arguments = ["run", "--quiet", "--module", &module, "--allow", &grant, "--urls", &url];
+    let with = |authority: &str| -> Said {
+        let mut command = world.command(&arguments);
+        command.env("SSL_CERT_FILE", certificates().join(authority));
+        command.output().unwrap().into()
+    };
+    with("authority.pem").good();
+    let expected = serde_json::json!(["200 - - 3145728 bytes"]);
+    assert_eq!(world.value("fetches/1/start/lines"), expected);
+    // The server vouches for itself, and that is not enough.
+    let said = with("server.pem");
+    let text = world.text(&said).replace(&server.address().to_string(), "[server]");
+    insta::assert_snapshot!(text, @r"
+    fetches/2/start/- failed: error: `GET https://[server]/large` has no answer: the connection could not be trusted
+        caused by: the connection is not encrypted: invalid peer certificate: UnknownIssuer
+    exit code 1
+    ");
+    assert_eq!(server.asked().len(), 1);
+    drop(server);
+    world.wrun(&["replay", "fetches/1"]).good();
+}
+
+#[test]
+fn a_secret_is_sent_and_written_nowhere() {
+    let (world, server) = (World::new(), Server::start(texts));
+    let token = "s3cr3t/t0k3n-of-ada";
+    let origin = server.origin();
+    let grant = format!("http={origin}");
+    let module = module("secretly");
+    let with = |token: &str, arguments: &[&str]| -> Said {
+        let mut command = world.command(arguments);
+        command.env("TOKEN", token).output().unwrap().into()
+    };
+    let run = [
+        "run", "--module", &module, "--allow", &grant, "--allow", "secret:TOKEN", "--service", &origin,
+    ];
+    with(token, &run).good();
+    let asked = server.asked().remove(0);
+    assert!(asked.header.contains(&format!("authorization: Bearer {token}")), "{asked:?}");
+    assert_eq!(asked.line, "GET /small?key=s3cr3t%2Ft0k3n-of-ada HTTP/1.1");
+    for file in super::grants::files(&world.store()) {
+        let bytes = std::fs::read(&file).unwrap();
+        for value in [token, "s3cr3t%2Ft0k3n"] {
+            let found = bytes.windows(value.len()).any(|part| part == value.as_bytes());
+            assert!(!found, "the secret is in {}", file.display());
+        }
+    }
+    drop(server);
+    with(token, &["replay", "secretly/1"]).good();
+}
+
+#[test]
+fn a_trace_that_was_altered_is_found() {
+    let (world, server) = (World::new(), Server::start(texts));
+    let urls = ["/small", "/large", "/echo"].map(|path| format!("{}{path}", server.origin()));
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    ask(&world, &[&server.origin()], &urls, &[]).good();
+    drop(server);
+    // A body that lies apart.
+    let file = blob(&world, &Digest::of(&vec![b'x'; 3 << 20]).to_string());
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    let said = world.wrun(&["replay", "fetches/1"]);
+    assert_ne!(said.code, 0);
+    assert!(said.stderr.contains("the trace of the attempt cannot be read"), "{}", said.stderr);
+    std::fs::write(&file, &whole).unwrap();
+    world.wrun(&["replay", "fetches/1"]).good();
+
+    type Change = fn(&mut Vec<(Question, Found)>);
+    let changes: [Change; 6] = [
+        |sights| {
+            sights.pop();
+        },
+        |sights| sights.swap(0, 2),
+        |sights| match &mut sights[0].1 {
+            Found::Answer { status, .. } => *status = 500,
+            other => panic!("{other:?}"),
+        },
+        |sights| match &mut sights[0].1 {
+            Found::Answer { body, .. } => body.bytes = Some("hallo".into()),
+            other => panic!("{other:?}"),
+        },
+        |sights| match &mut sights[0].1 {
+            Found::Answer { fields, .. } => fields.clear(),
+            other => panic!("{other:?}"),
+        },
+        |sights| sights[1].1 = Found::List(Vec::new()),
+    ];
+    let mut all = String::new();
+    for (number, change) in (2..).zip(changes) {
+        forge(&world, "fetches/1", "start/-", change);
+        let said = world.wrun(&["replay", &format!("fetches/{number}")]);
+        assert_ne!(said.code, 0, "{}", said.stdout);
+        all += &(said.stdout + &said.stderr + "\n");
+    }
+    let address = urls[0].trim_start_matches("http://").trim_end_matches("/small");
+    insta::assert_snapshot!(all.replace(address, "[server]"), @r#"
+    different: 1 difference in 2 tasks, 3 artifacts
+      fetches/2/start/-: outcome
+        recorded  succeeded
+        replayed  failed (broken contract): it asked `GET http://[server]/echo`, where it asked for nothing more when it was recorded
+
+    different: 1 difference in 2 tasks, 3 artifacts
+      fetches/3/start/-: outcome
+        recorded  succeeded
+        replayed  failed (broken contract): it asked `GET http://[server]/small`, where it asked `GET http://[server]/echo` when it was recorded
+
+    different: 1 difference in 2 tasks, 3 artifacts
+      fetches/4/start/-: artifact `lines` at `[0]`
+        recorded  "200 text/plain - 5 bytes"
+        replayed  "500 text/plain - 5 bytes"
+
+    error: task `start/-` could not be executed again: the trace of the attempt cannot be read: what it asked `GET http://[server]/small`: its bytes are not those of `ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f`
+      hint: nothing is proven or disproven; `wrun doctor` checks the machine
+
+    different: 1 difference in 2 tasks, 3 artifacts
+      fetches/6/start/-: artifact `lines` at `[0]`
+        recorded  "200 text/plain - 5 bytes"
+        replayed  "200 - - 5 bytes"
+
+    error: task `start/-` could not be executed again: the trace of the attempt cannot be read: it answers something else than it was asked
+      hint: nothing is proven or disproven; `wrun doctor` checks the machine
+    "#);
+}
+
+#[test]
+fn the_example_asks_a_service_and_is_replayed_without_it() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fetch/data");
+    let world = World::new();
+    let server = Server::start(move |asked| {
+        let path = asked.line.split(' ').nth(1).unwrap().trim_start_matches('/');
+        match std::fs::read(data.join(path)) {
+            Ok(bytes) => answer("200 OK", &["content-type: application/json"], &bytes),
+            Err(_) => answer("404 Not Found", &[], b"no such file"),
+        }
+    });
+    let grant = format!("http={}", server.origin());
+    world.run("fetch", &["--allow", &grant, "--service", &server.origin()]).good();
+    let means = serde_json::json!([["Wien", 5.75], ["Graz", 5.25], ["Linz", 3.25]]);
+    assert_eq!(world.value("fetch/1/compare/means"), means);
+    assert_eq!(server.asked().len(), 4);
+    drop(server);
+    let said = world.wrun(&["replay", "fetch/1"]).good();
+    assert!(said.stdout.contains("identical: 5 tasks"), "{}", said.stdout);
 }

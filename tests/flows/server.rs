@@ -1,10 +1,15 @@
 //! A server for one test: what it answers to which path, and what it was asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A request as it came: its first line, its header, its body.
 #[derive(Clone, Debug, Default)]
@@ -30,12 +35,36 @@ impl Server {
         Self::start_at("127.0.0.1:0".parse().unwrap(), answers)
     }
 
+    /// A server with a certificate for which the authority in `certificates` vouches.
+    pub fn start_encrypted(answers: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let directory = certificates();
+        let certificate = CertificateDer::from_pem_file(directory.join("server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(directory.join("server.key")).unwrap();
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key);
+        let config = Arc::new(config.unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listen(listener, answers, move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            Box::new(StreamOwned::new(connection, stream))
+        })
+    }
+
     /// A server at an address that another one may have had before.
     pub fn start_at(
         address: SocketAddr,
         answers: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
+        Self::listen(listener, answers, |stream| Box::new(stream))
+    }
+
+    fn listen(
+        listener: TcpListener,
+        answers: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static,
+        dress: impl Fn(TcpStream) -> Box<dyn Line> + Send + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let (asked, stopped) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let (theirs, end) = (Arc::clone(&asked), Arc::clone(&stopped));
@@ -46,7 +75,8 @@ impl Server {
                     return;
                 }
                 let (theirs, answers) = (Arc::clone(&theirs), Arc::clone(&answers));
-                std::thread::spawn(move || serve(stream.unwrap(), &theirs, &*answers));
+                let line = dress(stream.unwrap());
+                std::thread::spawn(move || serve(line, &theirs, &*answers));
             }
         });
         Self {
@@ -71,6 +101,16 @@ impl Server {
     }
 }
 
+/// Where the certificates are.
+pub fn certificates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/certificates")
+}
+
+/// A connection, encrypted or not. Ends when it is dropped.
+trait Line: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Line for T {}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
@@ -82,21 +122,20 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: TcpStream, asked: &Mutex<Vec<Asked>>, answers: &Answers) {
-    let Some(request) = read(&stream) else {
+fn serve(mut stream: Box<dyn Line>, asked: &Mutex<Vec<Asked>>, answers: &Answers) {
+    let Some(request) = read(&mut stream) else {
         return;
     };
     asked.lock().unwrap().push(request.clone());
     // Whoever asked may have had enough.
-    let _ = stream.write_all(&answers(&request));
+    let _ = stream.write_all(&answers(&request)).and_then(|()| stream.flush());
     if request.line.contains("/silence") {
         // Until the other side gives up: nothing here waits for a time.
         let _ = stream.read(&mut [0]);
     }
-    let _ = stream.shutdown(Shutdown::Both);
 }
 
-fn read(stream: &TcpStream) -> Option<Asked> {
+fn read(stream: &mut Box<dyn Line>) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
     let mut asked = Asked::default();
     reader.read_line(&mut asked.line).ok()?;

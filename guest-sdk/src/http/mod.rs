@@ -188,10 +188,15 @@ impl Request {
     }
 }
 
-/// Method and URL: a body may be long, and a header may hold a secret.
+/// Method and URL, as errors name a request: a body may be long, and a header or a query may hold a
+/// secret.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.url)
+        write!(f, "{} ", self.method)?;
+        match self.url.split_once('?') {
+            Some((path, _)) => write!(f, "{path}?…"),
+            None => f.write_str(&self.url),
+        }
     }
 }
 
@@ -240,7 +245,7 @@ mod tests {
         assert_eq!(request.body_bytes(), b"[1,2]");
         let names: Vec<_> = request.headers().iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["accept", "content-type"]);
-        assert_eq!(format!("{request:?}"), format!("POST {}", request.url()));
+        assert_eq!(format!("{request:?}"), "POST https://example.com/a%20b?…");
     }
 
     #[test]
