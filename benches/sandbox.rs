@@ -114,7 +114,10 @@ impl Host for Void {
     }
 
     async fn fetch(&mut self, _: Fetch) -> Result<Fetched, HostError> {
-        Ok(Fetched::Not(NoAnswer::new(Reason::Refused, "nobody is there")))
+        Ok(Fetched::Not(NoAnswer::new(
+            Reason::Refused,
+            "nobody is there",
+        )))
     }
 
     async fn create(&mut self, _: u32, _: MediaType) -> Result<(), HostError> {

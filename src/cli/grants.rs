@@ -66,7 +66,9 @@ fn unset(error: &grants::NotSet) -> CliError {
 /// # Errors
 /// When one of `imports`, those of its module, is what asks.
 pub(crate) fn check_http(imports: &[String], grants: &Grants) -> Result<(), CliError> {
-    let asks = imports.iter().find(|it| *it == "wasi:http/outgoing-handler");
+    let asks = imports
+        .iter()
+        .find(|it| *it == "wasi:http/outgoing-handler");
     let Some(import) = asks.filter(|_| !grants.has_http()) else {
         return Ok(());
     };

@@ -63,7 +63,8 @@ fn refused(message: impl Into<String>) -> HostError {
 
 /// A trace that nobody has written who asked these questions.
 fn of_something_else() -> HostError {
-    let message = "the trace of the attempt cannot be read: it answers something else than it was asked";
+    let message =
+        "the trace of the attempt cannot be read: it answers something else than it was asked";
     Failure::new(FailureKind::Damaged, message).into()
 }
 

@@ -47,7 +47,9 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         let first = std::mem::take(&mut self.first);
-        let blob = self.blob.get_or_insert_with(|| self.datastore.blobs().writer());
+        let blob = self
+            .blob
+            .get_or_insert_with(|| self.datastore.blobs().writer());
         for piece in [first.into(), piece] {
             let written = blob.write(piece).await;
             written.map_err(|error| unstored(&error))?;

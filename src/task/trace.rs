@@ -329,7 +329,9 @@ mod tests {
             message: "nobody listens".into(),
         };
         let asked = post("a", &[("accept", "text/csv")]);
-        trace.keep(asked, Found::NoAnswer(none)).expect("there is room");
+        trace
+            .keep(asked, Found::NoAnswer(none))
+            .expect("there is room");
         trace.store(datastore).await.expect("it is stored")
     }
 
@@ -372,11 +374,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_value_of_a_secret_is_not_kept() {
-        let fields = [("authorization", "Bearer s3/cr3t"), ("x", "s3%2Fcr3t, cr3t")];
+        let fields = [
+            ("authorization", "Bearer s3/cr3t"),
+            ("x", "s3%2Fcr3t, cr3t"),
+        ];
         let Asked::Fetch { fields, .. } = post("a", &fields) else {
             panic!("it is a request");
         };
         let kept: Vec<_> = fields.iter().map(|(_, value)| &value[..]).collect();
-        assert_eq!(kept, [&b"Bearer secret:TOKEN"[..], b"secret:TOKEN, secret:OTHER"]);
+        assert_eq!(
+            kept,
+            [&b"Bearer secret:TOKEN"[..], b"secret:TOKEN, secret:OTHER"]
+        );
     }
 }

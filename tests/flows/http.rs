@@ -70,7 +70,12 @@ fn what_a_step_says_is_what_is_sent_and_the_rest_is_ours() {
     let (world, server) = (World::new(), Server::start(texts));
     let url = format!("{}/echo?a=1#part", server.origin());
     let more = [
-        "--method", "POST", "--body", "the body", "--header", "x-Token: abc",
+        "--method",
+        "POST",
+        "--body",
+        "the body",
+        "--header",
+        "x-Token: abc",
     ];
     ask(&world, &[&server.origin()], &[&url], &more).good();
     let asked = server.asked().remove(0);
@@ -153,10 +158,21 @@ fn whom_a_step_was_not_granted_it_cannot_ask() {
 fn a_name_that_leads_into_the_own_network_is_not_asked_even_when_it_was_granted() {
     let (world, server) = (World::new(), Server::start(texts));
     let origin = format!("http://localhost:{}", server.address().port());
-    let said = ask(&world, &[&origin], &[&format!("{origin}/small")], &["--quiet"]);
-    let said = said.fails(exit::RUN_FAILED, &["is not an address of the public network"]);
+    let said = ask(
+        &world,
+        &[&origin],
+        &[&format!("{origin}/small")],
+        &["--quiet"],
+    );
+    let said = said.fails(
+        exit::RUN_FAILED,
+        &["is not an address of the public network"],
+    );
     let port = server.address().port().to_string();
-    let text = world.text(&said).replace(&port, "[port]").replace("[::1]", "127.0.0.1");
+    let text = world
+        .text(&said)
+        .replace(&port, "[port]")
+        .replace("[::1]", "127.0.0.1");
     insta::assert_snapshot!(text.replace("::1", "127.0.0.1"), @r"
     fetches/1/start/- failed: error: `GET http://localhost:[port]/small` has no answer: it was prohibited: the host is not on the public network
         hint: `localhost` is at 127.0.0.1, which is not an address of the public network: grant the address itself, `--allow http=http://127.0.0.1:[port]`, and ask for it by that
@@ -373,7 +389,13 @@ fn a_step_can_go_on_without_an_answer_and_a_replay_knows_that_there_was_none() {
     let granted = [&origin, &nobody, "https://nobody.invalid", &encrypted];
     ask(&world, &granted, &urls, &["--tell", "true"]).good();
     let expected = serde_json::json!([
-        "Refused", "Denied", "UnknownHost", "BrokenOff", "NotHttp", "TooLarge", "Untrusted",
+        "Refused",
+        "Denied",
+        "UnknownHost",
+        "BrokenOff",
+        "NotHttp",
+        "TooLarge",
+        "Untrusted",
     ]);
     assert_eq!(world.value("fetches/1/start/lines"), expected);
     drop(server);
@@ -387,18 +409,26 @@ fn what_was_asked_over_http_is_asked_anew_with_cache_and_not_by_a_spin() {
     ask(&world, &[&origin], &[&url], &[]).good();
     ask(&world, &[&origin], &[&url], &["--cache"]).good();
     assert_eq!(server.asked().len(), 2);
-    let reused = |step: &str| {
-        world.json(&["show", &format!("fetches/2/{step}/-")])["reused_from"].clone()
-    };
+    let reused =
+        |step: &str| world.json(&["show", &format!("fetches/2/{step}/-")])["reused_from"].clone();
     assert!(reused("start").is_null());
     assert_eq!(reused("end"), "fetches/1");
 
     let module = module("fetches");
     let spin = ["spin", "fetches/1/start", "--module", &module];
     let grant = format!("http={origin}");
-    world.wrun(&spin).fails(exit::USAGE, &["was granted what is not granted here", &grant]);
-    let said = world.wrun(&[&spin[..], &["--allow", &grant]].concat()).good();
-    assert!(said.stdout.contains("the result is the recorded one"), "{}", said.stdout);
+    world.wrun(&spin).fails(
+        exit::USAGE,
+        &["was granted what is not granted here", &grant],
+    );
+    let said = world
+        .wrun(&[&spin[..], &["--allow", &grant]].concat())
+        .good();
+    assert!(
+        said.stdout.contains("the result is the recorded one"),
+        "{}",
+        said.stdout
+    );
     assert_eq!(server.asked().len(), 2);
 }
 
@@ -406,9 +436,15 @@ fn what_was_asked_over_http_is_asked_anew_with_cache_and_not_by_a_spin() {
 fn a_grant_for_one_step_is_for_that_step() {
     let (world, server) = (World::new(), Server::start(texts));
     let (origin, url) = (server.origin(), format!("{}/small", server.origin()));
-    world.write("wrun.toml", format!("[steps.end]\ngrants = [\"http={origin}\"]\n"));
+    world.write(
+        "wrun.toml",
+        format!("[steps.end]\ngrants = [\"http={origin}\"]\n"),
+    );
     ask(&world, &[], &[&url], &["--quiet"]).fails(exit::RUN_FAILED, &["was not granted"]);
-    world.write("wrun.toml", format!("[steps.start]\ngrants = [\"http={origin}\"]\n"));
+    world.write(
+        "wrun.toml",
+        format!("[steps.start]\ngrants = [\"http={origin}\"]\n"),
+    );
     ask(&world, &[], &[&url], &["--quiet"]).good();
     assert_eq!(server.asked().len(), 1);
 }
@@ -419,7 +455,9 @@ fn an_encrypted_connection_is_made_to_whom_an_authority_vouches_for() {
     let origin = server.origin().replace("http:", "https:");
     let (grant, url) = (format!("http={origin}"), format!("{origin}/large"));
     let module = module("fetches");
-    let arguments = ["run", "--quiet", "--module", &module, "--allow", &grant, "--urls", &url];
+    let arguments = [
+        "run", "--quiet", "--module", &module, "--allow", &grant, "--urls", &url,
+    ];
     let with = |authority: &str| -> Said {
         let mut command = world.command(&arguments);
         command.env("SSL_CERT_FILE", certificates().join(authority));
@@ -430,7 +468,9 @@ fn an_encrypted_connection_is_made_to_whom_an_authority_vouches_for() {
     assert_eq!(world.value("fetches/1/start/lines"), expected);
     // The server vouches for itself, and that is not enough.
     let said = with("server.pem");
-    let text = world.text(&said).replace(&server.address().to_string(), "[server]");
+    let text = world
+        .text(&said)
+        .replace(&server.address().to_string(), "[server]");
     insta::assert_snapshot!(text, @r"
     fetches/2/start/- failed: error: `GET https://[server]/large` has no answer: the connection could not be trusted
         caused by: the connection is not encrypted: invalid peer certificate: UnknownIssuer
@@ -453,16 +493,31 @@ fn a_secret_is_sent_and_written_nowhere() {
         command.env("TOKEN", token).output().unwrap().into()
     };
     let run = [
-        "run", "--module", &module, "--allow", &grant, "--allow", "secret:TOKEN", "--service", &origin,
+        "run",
+        "--module",
+        &module,
+        "--allow",
+        &grant,
+        "--allow",
+        "secret:TOKEN",
+        "--service",
+        &origin,
     ];
     with(token, &run).good();
     let asked = server.asked().remove(0);
-    assert!(asked.header.contains(&format!("authorization: Bearer {token}")), "{asked:?}");
+    assert!(
+        asked
+            .header
+            .contains(&format!("authorization: Bearer {token}")),
+        "{asked:?}"
+    );
     assert_eq!(asked.line, "GET /small?key=s3cr3t%2Ft0k3n-of-ada HTTP/1.1");
     for file in super::grants::files(&world.store()) {
         let bytes = std::fs::read(&file).unwrap();
         for value in [token, "s3cr3t%2Ft0k3n"] {
-            let found = bytes.windows(value.len()).any(|part| part == value.as_bytes());
+            let found = bytes
+                .windows(value.len())
+                .any(|part| part == value.as_bytes());
             assert!(!found, "the secret is in {}", file.display());
         }
     }
@@ -483,7 +538,12 @@ fn a_trace_that_was_altered_is_found() {
     std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
     let said = world.wrun(&["replay", "fetches/1"]);
     assert_ne!(said.code, 0);
-    assert!(said.stderr.contains("the trace of the attempt cannot be read"), "{}", said.stderr);
+    assert!(
+        said.stderr
+            .contains("the trace of the attempt cannot be read"),
+        "{}",
+        said.stderr
+    );
     std::fs::write(&file, &whole).unwrap();
     world.wrun(&["replay", "fetches/1"]).good();
 
@@ -514,7 +574,9 @@ fn a_trace_that_was_altered_is_found() {
         assert_ne!(said.code, 0, "{}", said.stdout);
         all += &(said.stdout + &said.stderr + "\n");
     }
-    let address = urls[0].trim_start_matches("http://").trim_end_matches("/small");
+    let address = urls[0]
+        .trim_start_matches("http://")
+        .trim_end_matches("/small");
     insta::assert_snapshot!(all.replace(address, "[server]"), @r#"
     different: 1 difference in 2 tasks, 3 artifacts
       fetches/2/start/-: outcome
@@ -549,18 +611,29 @@ fn the_example_asks_a_service_and_is_replayed_without_it() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fetch/data");
     let world = World::new();
     let server = Server::start(move |asked| {
-        let path = asked.line.split(' ').nth(1).unwrap().trim_start_matches('/');
+        let path = asked
+            .line
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .trim_start_matches('/');
         match std::fs::read(data.join(path)) {
             Ok(bytes) => answer("200 OK", &["content-type: application/json"], &bytes),
             Err(_) => answer("404 Not Found", &[], b"no such file"),
         }
     });
     let grant = format!("http={}", server.origin());
-    world.run("fetch", &["--allow", &grant, "--service", &server.origin()]).good();
+    world
+        .run("fetch", &["--allow", &grant, "--service", &server.origin()])
+        .good();
     let means = serde_json::json!([["Wien", 5.75], ["Graz", 5.25], ["Linz", 3.25]]);
     assert_eq!(world.value("fetch/1/compare/means"), means);
     assert_eq!(server.asked().len(), 4);
     drop(server);
     let said = world.wrun(&["replay", "fetch/1"]).good();
-    assert!(said.stdout.contains("identical: 5 tasks"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("identical: 5 tasks"),
+        "{}",
+        said.stdout
+    );
 }

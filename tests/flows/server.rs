@@ -128,7 +128,9 @@ fn serve(mut stream: Box<dyn Line>, asked: &Mutex<Vec<Asked>>, answers: &Answers
     };
     asked.lock().unwrap().push(request.clone());
     // Whoever asked may have had enough.
-    let _ = stream.write_all(&answers(&request)).and_then(|()| stream.flush());
+    let _ = stream
+        .write_all(&answers(&request))
+        .and_then(|()| stream.flush());
     if request.line.contains("/silence") {
         // Until the other side gives up: nothing here waits for a time.
         let _ = stream.read(&mut [0]);

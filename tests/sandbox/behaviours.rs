@@ -459,10 +459,16 @@ async fn an_answer_is_asked_for_and_read() {
     let [fetch] = &host.fetched[..] else {
         panic!("it asks once: {:?}", host.fetched);
     };
-    assert_eq!((fetch.method.as_str(), fetch.target.as_str()), ("POST", "/size/2500000?q"));
+    assert_eq!(
+        (fetch.method.as_str(), fetch.target.as_str()),
+        ("POST", "/size/2500000?q")
+    );
     assert_eq!(fetch.origin.as_str(), "http://files.example.com:8080");
     assert_eq!(fetch.fields, [("x-name".to_owned(), "value".into())]);
-    assert_eq!((&fetch.body[..], fetch.patience.answer), (&b"the body"[..], Some(5)));
+    assert_eq!(
+        (&fetch.body[..], fetch.patience.answer),
+        (&b"the body"[..], Some(5))
+    );
 }
 
 async fn scratch_is_a_place_for_files() {

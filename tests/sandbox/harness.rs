@@ -334,7 +334,10 @@ impl Host for Memory {
         let size = path.strip_prefix("/size/").map(str::parse::<u64>);
         self.fetched.push(fetch);
         let Some(Ok(size)) = size else {
-            return Ok(Fetched::Not(NoAnswer::new(Reason::Refused, "nobody is there")));
+            return Ok(Fetched::Not(NoAnswer::new(
+                Reason::Refused,
+                "nobody is there",
+            )));
         };
         let body = self.opened;
         self.opened += 1;

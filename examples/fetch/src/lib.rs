@@ -43,7 +43,11 @@ mod fetch {
     }
 
     /// Asks which stations there are.
-    #[step(foreach = "stations", next = "measure", retry(times = 3, backoff = "1s"))]
+    #[step(
+        foreach = "stations",
+        next = "measure",
+        retry(times = 3, backoff = "1s")
+    )]
     fn start(
         /// The address of the service
         #[param]

@@ -263,9 +263,12 @@ mod tests {
         let outer = |_: &Request| Ok(Response::new(200, "outer"));
         let text = |url| get(url).send().unwrap().text().unwrap();
         answering(outer, || {
-            answering(|_| Ok(Response::new(200, "inner")), || {
-                assert_eq!(text("https://example.com"), "inner");
-            });
+            answering(
+                |_| Ok(Response::new(200, "inner")),
+                || {
+                    assert_eq!(text("https://example.com"), "inner");
+                },
+            );
             assert_eq!(text("https://example.com"), "outer");
         });
         assert!(get("https://example.com").send().is_err());

@@ -133,7 +133,10 @@ impl Response {
     /// # Errors
     /// As for [`bytes`](Response::bytes), and when it is no such value.
     pub fn json<T: DeserializeOwned>(self) -> Result<T> {
-        let said = format!("the answer to `{}` is not the JSON that was expected", self.request);
+        let said = format!(
+            "the answer to `{}` is not the JSON that was expected",
+            self.request
+        );
         serde_json::from_slice(&self.bytes()?).context(said)
     }
 

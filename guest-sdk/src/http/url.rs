@@ -28,12 +28,16 @@ pub fn parts(url: &str) -> Option<Parts<'_>> {
 /// A URL without what only a reader needs, and with everything encoded that cannot be sent.
 pub fn encoded(url: &str) -> String {
     let url = url.split('#').next().unwrap_or_default().trim();
-    escape(url, |byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
+    escape(url, |byte| {
+        byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
+    })
 }
 
 /// The name or the value of a query.
 pub fn part(text: &str) -> String {
-    escape(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    escape(text, |byte| {
+        byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+    })
 }
 
 fn escape(text: &str, stays: impl Fn(u8) -> bool) -> String {

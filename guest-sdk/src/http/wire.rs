@@ -140,7 +140,11 @@ fn response(answer: &IncomingResponse) -> Sent<Response> {
         piece: Vec::new(),
         read: 0,
     };
-    Ok(Response::of(answer.status(), answer.headers().entries(), stream))
+    Ok(Response::of(
+        answer.status(),
+        answer.headers().entries(),
+        stream,
+    ))
 }
 
 /// The body of an answer. Fields are dropped in their order: the stream goes before its body.

@@ -53,7 +53,10 @@ impl<T> Handles<T> {
 
     /// The first thing, in the order of the numbers, that is the one.
     pub fn find(&self, is_it: impl Fn(&T) -> bool) -> Option<u32> {
-        let found = self.slots.iter().position(|slot| slot.as_ref().is_some_and(&is_it));
+        let found = self
+            .slots
+            .iter()
+            .position(|slot| slot.as_ref().is_some_and(&is_it));
         found.map(|at| at as u32)
     }
 

@@ -125,7 +125,9 @@ fn write(guest: &mut Guest, this: &Output, bytes: &[u8]) -> wasmtime::Result<Tol
         Sink::File(file) => told(guest.files.append(file, bytes)),
         Sink::Body(body) => Ok(match guest.http.append(body, bytes)? {
             Some(Ok(())) => Ok(()),
-            Some(Err(_)) => Err(StreamError::LastOperationFailed(Resource::new_own(TOO_LONG))),
+            Some(Err(_)) => Err(StreamError::LastOperationFailed(Resource::new_own(
+                TOO_LONG,
+            ))),
             None => Err(StreamError::Closed),
         }),
     }

@@ -39,10 +39,12 @@ pub async fn connect(origin: &Origin) -> Result<Stream, NoAnswerOr> {
     let uri = origin.as_str().parse::<Uri>();
     let uri = uri.map_err(|error| NoAnswer::new(Reason::Tls, error.to_string()))?;
     let encrypted = encrypting.call(uri).await;
-    Ok(encrypted.map_err(|error| match error.downcast::<NoAnswer>() {
-        Ok(why) => *why,
-        Err(error) => unencrypted(&error.to_string()),
-    })?)
+    Ok(
+        encrypted.map_err(|error| match error.downcast::<NoAnswer>() {
+            Ok(why) => *why,
+            Err(error) => unencrypted(&error.to_string()),
+        })?,
+    )
 }
 
 /// Why a connection is not encrypted. The library of TLS has a type for it and gives it as text
@@ -66,7 +68,9 @@ async fn encrypting() -> Result<HttpsConnector<Dial>, NoAnswerOr> {
         let made = builder.https_only().enable_http1().wrap_connector(Dial);
         Ok::<_, io::Error>(MADE.get_or_init(|| made).clone())
     });
-    let made = made.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    let made = made
+        .await
+        .unwrap_or_else(|panic| Err(io::Error::other(panic)));
     let made = made.map_err(|error| {
         let what = "this machine knows no authority that vouches for other machines";
         infrastructure(what, &error)
@@ -111,7 +115,10 @@ async fn tcp(origin: &Origin) -> Result<TcpStream, NoAnswer> {
         Some((address, error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             (Reason::Refused, format!("nobody listens at {address}"))
         }
-        Some((address, error)) => (Reason::Refused, format!("no connection to {address}: {error}")),
+        Some((address, error)) => (
+            Reason::Refused,
+            format!("no connection to {address}: {error}"),
+        ),
         None => (Reason::Unknown, "the name has no address".to_owned()),
     };
     Err(NoAnswer::new(reason, why))
@@ -159,16 +166,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_to_this_machine_is_refused_and_its_address_is_not() {
-        let error = asked("http://localhost:8080").await.expect_err("it is here");
+        let error = asked("http://localhost:8080")
+            .await
+            .expect_err("it is here");
         assert_eq!(error.reason, Reason::Prohibited);
         assert!(error.message.contains("http=http://"), "{error}");
-        let address = asked("http://127.0.0.1:8080").await.expect("it was granted");
+        let address = asked("http://127.0.0.1:8080")
+            .await
+            .expect("it was granted");
         assert_eq!(address, ["127.0.0.1:8080".parse().expect("an address")]);
     }
 
     #[tokio::test]
     async fn a_name_that_nobody_has_is_not_found() {
-        let error = asked("http://nobody.invalid").await.expect_err("nobody has it");
+        let error = asked("http://nobody.invalid")
+            .await
+            .expect_err("nobody has it");
         assert_eq!(error.reason, Reason::Unknown);
     }
 }

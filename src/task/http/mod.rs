@@ -68,11 +68,7 @@ pub(super) async fn ask(
     }
 }
 
-async fn exchange(
-    fetch: Fetch,
-    limits: &Limits,
-    intake: Intake<'_>,
-) -> Result<Found, NoAnswerOr> {
+async fn exchange(fetch: Fetch, limits: &Limits, intake: Intake<'_>) -> Result<Found, NoAnswerOr> {
     let patience = fetch.patience;
     let timer = Timer::new(limits);
     let connecting = dial::connect(&fetch.origin);
@@ -156,7 +152,10 @@ async fn send(
         // What goes wrong is also told to whoever waits for the answer.
         let _ = driver.await;
     });
-    let answer = sender.send_request(request).await.map_err(|error| not_http(&error))?;
+    let answer = sender
+        .send_request(request)
+        .await
+        .map_err(|error| not_http(&error))?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         let message = "it wants to speak another protocol, which nobody has asked for";
         return Err(NoAnswer::new(Reason::Protocol, message).into());
@@ -165,7 +164,8 @@ async fn send(
 }
 
 fn request(fetch: Fetch) -> Result<Request<Full<Bytes>>, NoAnswer> {
-    let unsound = |error: &dyn Error| NoAnswer::new(Reason::Protocol, format!("no request: {error}"));
+    let unsound =
+        |error: &dyn Error| NoAnswer::new(Reason::Protocol, format!("no request: {error}"));
     let mut request = Request::builder()
         .method(fetch.method.as_str())
         .uri(fetch.target)
@@ -190,7 +190,9 @@ fn fields(head: &Parts) -> Result<Fields, NoAnswer> {
         (name.as_str().to_owned(), value)
     };
     let all = head.headers.iter().map(field);
-    let fields: Fields = all.filter(|(name, _)| !is_of_the_connection(name)).collect();
+    let fields: Fields = all
+        .filter(|(name, _)| !is_of_the_connection(name))
+        .collect();
     if size_of(&fields) > MAX_HEADER {
         return Err(header_too_large());
     }
@@ -242,7 +244,10 @@ fn not_http(error: &hyper::Error) -> NoAnswer {
         let message = format!("what was answered is not HTTP: {}", chain(error));
         NoAnswer::new(Reason::Protocol, message)
     } else {
-        let message = format!("the connection ended before there was an answer: {}", chain(error));
+        let message = format!(
+            "the connection ended before there was an answer: {}",
+            chain(error)
+        );
         NoAnswer::new(Reason::Terminated, message)
     }
 }
@@ -261,7 +266,8 @@ fn broken_off(error: &hyper::Error, size: u64) -> NoAnswer {
     }
     match ended {
         true => {
-            let message = format!("the connection ended in the answer, after {size} bytes of its body");
+            let message =
+                format!("the connection ended in the answer, after {size} bytes of its body");
             NoAnswer::new(Reason::Incomplete, message)
         }
         false => {

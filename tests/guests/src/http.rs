@@ -23,7 +23,9 @@ pub(crate) const STEPS: &[Step] = &[
 fn request(path: &str, header: Fields) -> OutgoingRequest {
     let request = OutgoingRequest::new(header);
     request.set_scheme(Some(&Scheme::Http)).expect("a scheme");
-    request.set_authority(Some("Files.Example.com:8080")).expect("a host");
+    request
+        .set_authority(Some("Files.Example.com:8080"))
+        .expect("a host");
     request.set_path_with_query(Some(path)).expect("a path");
     request
 }
@@ -48,13 +50,21 @@ fn asks() -> Ended {
     let stream = body.write().expect("the first time");
     // Of both only the stream can be written to.
     let first = poll(&[&pollable, &stream.subscribe()]);
-    stream.blocking_write_and_flush(b"the ").expect("there is room");
-    stream.blocking_write_and_flush(b"body").expect("there is room");
+    stream
+        .blocking_write_and_flush(b"the ")
+        .expect("there is room");
+    stream
+        .blocking_write_and_flush(b"body")
+        .expect("there is room");
     drop(stream);
     OutgoingBody::finish(body, None).expect("it is whole");
     pollable.block();
     drop(pollable);
-    let answer = answering.get().expect("it is there").expect("once").expect("an answer");
+    let answer = answering
+        .get()
+        .expect("it is there")
+        .expect("once")
+        .expect("an answer");
     let twice = answering.get().is_some_and(|it| it.is_err());
     let header = answer.headers();
     let fixed = header.set("x", &[]).is_err();
@@ -75,12 +85,16 @@ fn asks() -> Ended {
     let none = matches!(trailers.get(), Some(Ok(Ok(None))));
     let told = [again, early, unready, twice, fixed, consumed, none];
     let status = answer.status();
-    out(format!("{told:?} {first:?} {status} {entries:?} {bytes} bytes in {pieces} pieces"))
+    out(format!(
+        "{told:?} {first:?} {status} {entries:?} {bytes} bytes in {pieces} pieces"
+    ))
 }
 
 fn denied() -> Ended {
     let asked = request("/", Fields::new());
-    asked.set_authority(Some("other.example.com")).expect("a host");
+    asked
+        .set_authority(Some("other.example.com"))
+        .expect("a host");
     let code = handle(asked, None).expect_err("it was not granted");
     Err(crate::Failure {
         retryable: true,
@@ -92,8 +106,18 @@ fn denied() -> Ended {
 fn fields() -> Ended {
     let header = Fields::new();
     let mut told = Vec::new();
-    for (name, value) in [("Host", "a"), ("a b", "c"), ("a", "b\r\nc: d"), ("A", "1"), ("a", "2")] {
-        told.push(header.append(name, value.as_bytes()).map_err(|error| error.to_string()));
+    for (name, value) in [
+        ("Host", "a"),
+        ("a b", "c"),
+        ("a", "b\r\nc: d"),
+        ("A", "1"),
+        ("a", "2"),
+    ] {
+        told.push(
+            header
+                .append(name, value.as_bytes())
+                .map_err(|error| error.to_string()),
+        );
     }
     let copy = header.clone();
     header.delete("a").expect("it is there");
@@ -102,23 +126,33 @@ fn fields() -> Ended {
     let wrong = [
         asked.set_method(&Method::Connect).is_err(),
         asked.set_method(&Method::Other("a b".into())).is_err(),
-        asked.set_scheme(Some(&Scheme::Other("ftp".into()))).is_err(),
+        asked
+            .set_scheme(Some(&Scheme::Other("ftp".into())))
+            .is_err(),
         asked.set_path_with_query(Some("no path")).is_err(),
         asked.set_path_with_query(Some("/a#b")).is_err(),
         asked.set_path_with_query(Some("/a\r\nb: c")).is_err(),
     ];
-    let read = (asked.method(), asked.scheme(), asked.authority(), asked.path_with_query());
+    let read = (
+        asked.method(),
+        asked.scheme(),
+        asked.authority(),
+        asked.path_with_query(),
+    );
     out(format!("{told:?} {gone} {there:?} {wrong:?} {read:?}"))
 }
 
 /// Bodies that are not finished, or not as long as was promised.
 fn gives_up() -> Ended {
     let mut told = Vec::new();
-    for (promised, written, finished) in [(None, 3, false), (Some(4), 3, true), (Some(3), 3, true)] {
+    for (promised, written, finished) in [(None, 3, false), (Some(4), 3, true), (Some(3), 3, true)]
+    {
         let header = Fields::new();
         if let Some(length) = promised {
             let digits = format!("{length}");
-            header.append("content-length", digits.as_bytes()).expect("a field");
+            header
+                .append("content-length", digits.as_bytes())
+                .expect("a field");
         }
         let asked = request("/size/1", header);
         let body = asked.body().expect("the first time");
@@ -132,7 +166,9 @@ fn gives_up() -> Ended {
         told.push(format!("{:?}", answer.map(|answer| answer.status())));
     }
     let trailers = Fields::from_list(&[("a".into(), b"b".to_vec())]).expect("a header");
-    let body = request("/size/1", Fields::new()).body().expect("the first time");
+    let body = request("/size/1", Fields::new())
+        .body()
+        .expect("the first time");
     told.push(format!("{:?}", OutgoingBody::finish(body, Some(trailers))));
     out(told.join("\n"))
 }
@@ -152,9 +188,14 @@ fn too_long() -> Ended {
         panic!("there is no room");
     };
     let code = http_error_code(&error);
-    let closed = matches!(stream.blocking_write_and_flush(b"x"), Err(StreamError::Closed));
+    let closed = matches!(
+        stream.blocking_write_and_flush(b"x"),
+        Err(StreamError::Closed)
+    );
     let sent = OutgoingBody::finish(body, None);
-    let answered = send(asked).get().map(|it| it.map(|it| it.map(|it| it.status())));
+    let answered = send(asked)
+        .get()
+        .map(|it| it.map(|it| it.map(|it| it.status())));
     out(format!("{code:?} {closed} {sent:?} {answered:?}"))
 }
 
@@ -164,7 +205,10 @@ fn waits_for_itself() -> Ended {
     let body = asked.body().expect("the first time");
     let answering = send(asked);
     answering.subscribe().block();
-    out(format!("{:?}", ErrorCode::from(OutgoingBody::finish(body, None).expect_err("never"))))
+    out(format!(
+        "{:?}",
+        ErrorCode::from(OutgoingBody::finish(body, None).expect_err("never"))
+    ))
 }
 
 fn hoards() -> Ended {
@@ -173,5 +217,7 @@ fn hoards() -> Ended {
 }
 
 fn serves() -> Ended {
-    out(OutgoingResponse::new(Fields::new()).status_code().to_string())
+    out(OutgoingResponse::new(Fields::new())
+        .status_code()
+        .to_string())
 }

@@ -77,10 +77,7 @@ impl Header {
     }
 
     /// Puts `change` in force, where the header can be changed and does not become too long.
-    fn change(
-        &mut self,
-        change: impl FnOnce(&mut Fields) -> Result<(), HeaderError>,
-    ) -> Changed {
+    fn change(&mut self, change: impl FnOnce(&mut Fields) -> Result<(), HeaderError>) -> Changed {
         if self.fixed {
             return Ok(Err(HeaderError::Immutable));
         }
@@ -180,7 +177,10 @@ mod tests {
     fn a_header_has_an_end() {
         let mut header = Header::default();
         let long = || vec![b'x'; 60 << 10];
-        header.append("a", long()).expect("there is room").expect("it is one");
+        header
+            .append("a", long())
+            .expect("there is room")
+            .expect("it is one");
         assert!(header.append("b", long()).is_err());
         let many = (0..=MAX_FIELDS).map(|n| (format!("f{n}"), Vec::new()));
         assert!(Header::of(many.collect()).is_err());

@@ -466,9 +466,7 @@ fn link_answer(types: &mut Instance<'_>) -> wasmtime::Result<()> {
 fn link_trailers(types: &mut Instance<'_>) -> wasmtime::Result<()> {
     types.func_wrap(
         "[method]future-trailers.subscribe",
-        |mut store: Store, (_,): (TrailersRef,)| {
-            Ok((pollable(store.data_mut(), Pollable::Ready),))
-        },
+        |mut store: Store, (_,): (TrailersRef,)| Ok((pollable(store.data_mut(), Pollable::Ready),)),
     )?;
     types.func_wrap(
         "[method]future-trailers.get",
@@ -485,7 +483,14 @@ fn link_trailers(types: &mut Instance<'_>) -> wasmtime::Result<()> {
 
 /// What WASI has for those who are asked. Nobody asks a step, so none of it can be of use.
 static OF_SERVERS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let request = ["method", "path-with-query", "scheme", "authority", "headers", "consume"];
+    let request = [
+        "method",
+        "path-with-query",
+        "scheme",
+        "authority",
+        "headers",
+        "consume",
+    ];
     let request = request.map(|name| format!("[method]incoming-request.{name}"));
     let response = ["status-code", "set-status-code", "headers", "body"];
     let response = response.map(|name| format!("[method]outgoing-response.{name}"));

@@ -188,7 +188,9 @@ impl Http {
             }
         };
         if !self.origins.contains(&origin) {
-            let message = format!("`{origin}` was not granted: `--allow http={origin}` grants it to all steps, `grants = [\"http={origin}\"]` below `[steps.STEP]` in `wrun.toml` to one");
+            let message = format!(
+                "`{origin}` was not granted: `--allow http={origin}` grants it to all steps, `grants = [\"http={origin}\"]` below `[steps.STEP]` in `wrun.toml` to one"
+            );
             self.note(origin.authority().to_owned(), Reason::Denied, message);
             return Err(ErrorCode::RequestDenied);
         }
@@ -263,9 +265,9 @@ impl Http {
             return Ok(());
         }
         parcel.borrow_mut().end = end;
-        let waiting = self.answering.find(|answering| {
-            matches!(answering, Answering::Waiting(_, of) if Rc::ptr_eq(of, parcel))
-        });
+        let waiting = self.answering.find(
+            |answering| matches!(answering, Answering::Waiting(_, of) if Rc::ptr_eq(of, parcel)),
+        );
         match waiting {
             Some(number) => self.make(agent, number),
             None => Ok(()),
@@ -276,7 +278,11 @@ impl Http {
     ///
     /// # Errors
     /// When the body becomes too long.
-    pub fn append(&mut self, stream: u32, bytes: &[u8]) -> Result<Option<Result<(), ErrorCode>>, Stop> {
+    pub fn append(
+        &mut self,
+        stream: u32,
+        bytes: &[u8],
+    ) -> Result<Option<Result<(), ErrorCode>>, Stop> {
         let parcel = self.streams.get(stream)?.clone();
         let mut packed = parcel.borrow_mut();
         if packed.end != End::Open {
@@ -285,7 +291,9 @@ impl Http {
         let held = self.held + bytes.len();
         if packed.bytes.len() + bytes.len() > MAX_REQUEST || held > MAX_HELD {
             packed.end = End::GivenUp;
-            return Ok(Some(Err(ErrorCode::RequestBodySize(Some(MAX_REQUEST as u64)))));
+            return Ok(Some(Err(ErrorCode::RequestBodySize(Some(
+                MAX_REQUEST as u64,
+            )))));
         }
         self.held = held;
         packed.bytes.extend_from_slice(bytes);
@@ -386,5 +394,7 @@ impl Request {
 fn checked(target: String) -> Told<String> {
     let parsed = target.parse::<PathAndQuery>().map_err(|_| ())?;
     let is_one = target.starts_with('/') && target.len() <= MAX_TARGET;
-    (is_one && parsed.as_str() == target).then_some(target).ok_or(())
+    (is_one && parsed.as_str() == target)
+        .then_some(target)
+        .ok_or(())
 }
