@@ -287,7 +287,9 @@ impl From<StartError> for CliError {
     fn from(error: StartError) -> Self {
         let (kind, hint) = match &error {
             StartError::File { source, .. } => (of_io(source), None),
-            StartError::Parameter { source, .. } => (Kind::Unavailable, store_hint(source)),
+            StartError::Parameter { source, .. } | StartError::Known(source) => {
+                (Kind::Unavailable, store_hint(source))
+            }
             StartError::Run(RunError::Store(source)) => (Kind::Unavailable, store_hint(source)),
             StartError::Run(_) => (Kind::Damaged, None),
             StartError::Journal(error) => (Kind::Unavailable, journal_hint(error)),

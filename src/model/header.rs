@@ -132,6 +132,9 @@ pub struct RunHeader {
     /// What it was not to take over from there.
     #[serde(default, skip_serializing_if = "Anew::is_nothing")]
     pub anew: Anew,
+    /// Whether it takes results of earlier runs where nothing that they depend on has changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
     /// Who started it: the name of the user at the machine.
     pub user: String,
     /// Tags given when it started. Later ones are kept beside the header.

@@ -82,6 +82,7 @@ fn header() -> RunHeader {
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),
+        cache: false,
         user: "ada".into(),
         tags: Vec::new(),
         wrun: "0.1.0".into(),

@@ -105,12 +105,9 @@ async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8
     let program = workshop.program(&datastore, &prepared).await?;
     let mut settings = settings(workshop, parameters, grants);
     settings.tags = args.tags.clone();
+    settings.cache = args.cache;
     let stage = Stage::new()?;
     let started = start::create(&datastore, program, settings, &stage.machine).await?;
-    let started = match args.cache {
-        true => started.with_cache().await?,
-        false => started,
-    };
     stage.drive(cx, started).await
 }
 
@@ -157,6 +154,7 @@ fn settings(
         user: user(),
         workers: workshop.settings.max_workers,
         clock: None,
+        cache: false,
         origin: None,
     }
 }
