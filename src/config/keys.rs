@@ -139,6 +139,18 @@ pub const KEYS: &[Key] = &[
         |s, v, _| set(&mut s.limits.items, whole(v, 1, 100_000_000)),
         |s| s.limits.items.to_string(),
     ),
+    key(
+        "limits.answer",
+        "one answer over HTTP",
+        |s, v, _| set(&mut s.limits.answer_mib, size_in(v, 1 << 20, 1 << 20)),
+        |s| quantity::show_size(s.limits.answer_mib << 20),
+    ),
+    key(
+        "limits.answer-time",
+        "the longest time until the end of an answer",
+        |s, v, _| set(&mut s.limits.answer_ms, time(v)),
+        |s| quantity::show_time(s.limits.answer_ms),
+    ),
 ];
 
 /// What can be said about a single step, after `steps.NAME.`.

@@ -32,6 +32,10 @@ pub struct Limits {
     pub output_mib: u64,
     /// The elements of one foreach.
     pub items: u32,
+    /// Bytes of the body of one answer over HTTP, in MiB.
+    pub answer_mib: u64,
+    /// The longest time from a request over HTTP to the end of its answer, in milliseconds.
+    pub answer_ms: u64,
 }
 
 impl Default for Limits {
@@ -45,6 +49,8 @@ impl Default for Limits {
             log_kib: 16 * 1024,
             output_mib: 64 * 1024,
             items: 1_000_000,
+            answer_mib: 1024,
+            answer_ms: 5 * 60 * 1000,
         }
     }
 }

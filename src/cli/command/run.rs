@@ -7,7 +7,7 @@ use crate::cli::drive::Stage;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::flow::{FlowAt, Workshop};
-use crate::cli::grants::Allow;
+use crate::cli::grants::{self, Allow};
 use crate::cli::params::{self, Disk, GivenParam, GivenValue};
 use crate::config::{Flags, Seed};
 use crate::datastore::{Datastore, DatastoreUrl};
@@ -103,6 +103,8 @@ async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8
     let datastore = Datastore::open_or_create(&url).await?;
     let datastore = datastore.with_level(workshop.settings.compression_level);
     let program = workshop.program(&datastore, &prepared).await?;
+    let imports = program.compiled.first().map_or(&[][..], |it| it.imports());
+    grants::check_http(imports, &grants)?;
     let mut settings = settings(workshop, parameters, grants);
     settings.tags = args.tags.clone();
     settings.cache = args.cache;
