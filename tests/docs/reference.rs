@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::{Arg, Command};
 use wrun::cli::exit;
-use wrun::config::keys::{KEYS, STEP_KEYS, variable_of};
+use wrun::config::keys::{STEP_KEYS, all, variable_of};
 use wrun::config::{Environment, Flags, Settings};
 
 use crate::shapes;
@@ -184,7 +184,7 @@ fn settings() -> String {
     let settings = Settings::load(nowhere, &Flags::default(), &Environment::default());
     let shown = settings.expect("nothing is set").shown();
     let mut text = "| setting | variable | default | |\n|---|---|---|---|\n".to_owned();
-    for (key, shown) in KEYS.iter().zip(&shown) {
+    for (key, shown) in all().zip(&shown) {
         // What depends on the machine is said in words.
         let default = match key.name {
             "datastore" => "the nearest `.wrun`, or `.wrun` beside the flow's workspace".to_owned(),
