@@ -10,7 +10,7 @@ use super::{Seed, Settings};
 use super::{batch, quantity};
 use crate::model::definition::Retry;
 use crate::model::grant::Grant;
-use crate::model::header::{ExecutorKind, StepSettings};
+use crate::model::header::StepSettings;
 use crate::model::name::StepName;
 use crate::model::nearest::nearest;
 
@@ -142,11 +142,7 @@ const KEYS: &[Key] = &[
     key(
         "executor",
         "where attempts are made: `local` or `batch`",
-        |s, v, _| {
-            let kind: ExecutorKind = text(v)?.parse()?;
-            s.executor = kind;
-            Ok(())
-        },
+        |s, v, _| set(&mut s.executor, batch::executor(v)),
         |s| s.executor.to_string(),
     ),
 ];
@@ -214,7 +210,7 @@ pub(super) fn set_step(
         "disk" => it.resources.disk_mib = Some(size_in(value, 1 << 20, 1 << 30)?),
         "grants" => {}
         "gpus" => it.resources.gpus = Some(whole(value, 0, 64)?),
-        "executor" => it.executor = Some(text(value)?.parse()?),
+        "executor" => it.executor = Some(batch::executor(value)?),
         "cpu" => it.resources.cpu_millis = Some(cpu(value)?),
         "timeout" => it.timeout_ms = Some(time(value)?),
         "retry" | "retry.times" => {

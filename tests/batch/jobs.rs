@@ -35,13 +35,20 @@ fn steps_are_executed_where_the_operator_says() {
     assert_eq!(cloud.fake.state().containers, 5);
     assert_eq!(cloud.fake.calls("submitjob"), 1);
     let shown = cloud.world.json(&["show", "foreach/1/square/3"]);
-    assert_eq!(shown["status"], "succeeded", "{shown}");
+    let job = shown["records"][0]["usage"]["job"].as_str();
+    assert!(job.is_some_and(|job| job.ends_with(":3")), "{shown}");
+    let text = cloud.world.wrun(&["show", "foreach/1/square/3"]).good().stdout;
+    assert!(text.contains(&format!("in Batch, job {}", job.unwrap())), "{text}");
     cloud.replay("foreach/1");
 }
 
 #[test]
 fn shapes_that_nest_join_in_order() {
-    for (flow, run) in [("mixed", "mixed/1"), ("nested", "nested/1"), ("turns", "turns/1")] {
+    for (flow, run) in [
+        ("mixed", "mixed/1"),
+        ("nested", "nested/1"),
+        ("turns", "turns/1"),
+    ] {
         let cloud = Cloud::new();
         cloud.run(flow, &["--quiet"]).good();
         cloud.replay(run);
@@ -54,7 +61,9 @@ fn equal_jobs_share_their_definition_and_others_have_their_own() {
     cloud.run("foreach", &["--quiet"]).good();
     cloud.run("linear", &["--quiet"]).good();
     assert_eq!(cloud.fake.calls("registerjobdefinition"), 1);
-    cloud.world.write("wrun.toml", "[batch]\nlog-level = \"all\"\n");
+    cloud
+        .world
+        .write("wrun.toml", "[batch]\nlog-level = \"all\"\n");
     cloud.run("linear", &["--quiet"]).good();
     assert_eq!(cloud.fake.calls("registerjobdefinition"), 2);
 }

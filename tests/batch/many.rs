@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use wrun::datastore::{Datastore, DatastoreUrl};
 use wrun::runtime::clock::SystemClock;
@@ -44,7 +45,9 @@ fn inside() -> Inside {
                     echo: &|_| {},
                 };
                 let index = container.index.unwrap_or(0);
-                let made = worker.make(index, slot, &around, std::future::pending()).await;
+                let made = worker
+                    .make(index, slot, &around, std::future::pending())
+                    .await;
                 i32::from(made.unwrap().record.result.is_err())
             })
         })
@@ -75,16 +78,41 @@ fn objects(directory: &Path) -> usize {
     entries.map(count).sum()
 }
 
+/// The time between the end of the last task of the foreach and the start of its join.
+fn gap(cloud: &Cloud) -> Duration {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let events = runtime.block_on(async {
+        let url: DatastoreUrl = cloud.world.store().to_str().unwrap().parse().unwrap();
+        let datastore = Datastore::open(&url).await.unwrap();
+        let run = datastore.run(&"fan/1".parse().unwrap()).await.unwrap();
+        run.events().await.unwrap()
+    });
+    let (mut last, mut join) = (0, 0);
+    for event in &events {
+        if let Some((task, _, record)) = event.ending() {
+            let begun = record.usage.started_at.0;
+            match task.step.as_str() {
+                "square" => last = last.max(begun + record.usage.wall_us),
+                "sum" => join = begun,
+                _ => {}
+            }
+        }
+    }
+    Duration::from_micros(join - last)
+}
+
 #[test]
 fn ten_thousand_attempts_cost_few_requests() {
     let n = 10_000_u32;
     let cloud = Cloud::with(4, Some(inside()));
     cloud.fake.state().mood.per_second = Some(50);
     // What comes before and after the foreach is executed here.
-    cloud.world.write("wrun.toml", "[steps.square]\nexecutor = \"batch\"\n");
+    cloud
+        .world
+        .write("wrun.toml", "[steps.square]\nexecutor = \"batch\"\n");
     let module = super::world::module("bench_fan");
     let run = ["run", "--module", &module, "--n", &n.to_string(), "--quiet"];
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     cloud.wrun(&run).good();
     let took = begun.elapsed();
     let calls = cloud.fake.state().calls.clone();
@@ -96,6 +124,7 @@ fn ten_thousand_attempts_cost_few_requests() {
         "{objects} objects, {:.3} for each attempt; {journal} segments of the journal",
         objects as f64 / f64::from(n)
     );
+    println!("{:?} from the end of the last task to the start of the join", gap(&cloud));
     assert!(calls["submitjob"] <= 3, "{calls:?}");
     assert!(!calls.contains_key("listjobs"), "{calls:?}");
     assert_eq!(self::objects(&run.join("tasks")), n as usize);

@@ -1,5 +1,11 @@
 //! What is said before anything is spent.
 
+use wrun::datastore::{Datastore, DatastoreUrl};
+use wrun::model::digest::Digest;
+use wrun::model::header::RunHeader;
+use wrun::model::id::RunId;
+use wrun::model::job::{AttemptSpec, JobSpec};
+
 use super::cloud::Cloud;
 use super::fake::Mood;
 
@@ -95,13 +101,19 @@ fn a_request_that_is_denied() {
 
 #[test]
 fn a_directory_and_a_secret_that_are_not_in_a_container() {
-    let text = said(&format!("grants = [\"read:data=.\"]\n{GOOD}"), Mood::default());
+    let text = said(
+        &format!("grants = [\"read:data=.\"]\n{GOOD}"),
+        Mood::default(),
+    );
     insta::assert_snapshot!(text, @r#"
     error: step `start` is granted `read:data=[dir]`, which is not there in a container of Batch
       hint: give the files as a parameter of type `Files`, or execute the step here: `executor = "local"`
     exit code 2
     "#);
-    let text = said(&format!("grants = [\"secret:HOME\"]\n{GOOD}"), Mood::default());
+    let text = said(
+        &format!("grants = [\"secret:HOME\"]\n{GOOD}"),
+        Mood::default(),
+    );
     insta::assert_snapshot!(text, @r#"
     error: step `start` is granted `secret:HOME`, which is not there in a container of Batch
       hint: `batch.secrets = ["HOME=ARN"]` gives containers its value
@@ -118,7 +130,9 @@ fn an_executor_that_is_not_known() {
     error: invalid value 'cloud' for '--with <EXECUTOR>': `cloud` is no executor; `local` and `batch` are
     exit code 2
     ");
-    cloud.world.write("wrun.toml", "[steps.square]\nexecutor = \"cloud\"\n");
+    cloud
+        .world
+        .write("wrun.toml", "[steps.square]\nexecutor = \"cloud\"\n");
     let said = cloud.wrun(&["run", "--module", &module]);
     insta::assert_snapshot!(cloud.world.text(&said), @r"
     error: [dir]/wrun.toml:2: `steps.square.executor` `cloud` is no executor; `local` and `batch` are
@@ -144,4 +158,60 @@ fn credentials_that_are_not_there() {
       hint: give credentials as for every tool of AWS: `aws sso login`, a profile in `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`
     exit code 6
     ");
+}
+
+/// Makes the first attempt of a run with this header, as a container would; what it says.
+fn worked(cloud: &Cloud, change: impl Fn(&mut RunHeader)) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let job = runtime.block_on(async {
+        let url: DatastoreUrl = cloud.world.store().to_str().unwrap().parse().unwrap();
+        let datastore = Datastore::open(&url).await.unwrap();
+        let first: RunId = "foreach/1".parse().unwrap();
+        let mut header = datastore.run(&first).await.unwrap().header().clone();
+        change(&mut header);
+        let run = datastore.create_run(&first.flow, |_| header).await.unwrap();
+        let spec = JobSpec {
+            envs: vec![Vec::new()],
+            attempts: vec![AttemptSpec {
+                task: "start/-".parse().unwrap(),
+                attempt: 0,
+                env: 0,
+                item: None,
+                branches: None,
+            }],
+            ..JobSpec::default()
+        };
+        run.create_job(&spec).await.unwrap()
+    });
+    let said = cloud.wrun(&["worker", &job.to_string()]);
+    assert_eq!(said.code, 1, "{}", said.stderr);
+    // Another worker of the same attempt finds what the first has left.
+    let again = cloud.wrun(&["worker", &job.to_string()]);
+    assert_eq!((again.code, &again.stderr), (1, &said.stderr));
+    said.stderr.split_once(": ").unwrap().1.to_owned()
+}
+
+#[test]
+fn a_worker_that_is_not_that_of_the_driver_says_so() {
+    let cloud = Cloud::new();
+    cloud.world.run("foreach", &["--quiet"]).good();
+    let other = worked(&cloud, |header| {
+        header.engine = Digest::of(b"of another wrun");
+        header.wrun = "9.9.9".into();
+    });
+    insta::assert_snapshot!(other, @"");
+    let gone = worked(&cloud, |header| header.module = Digest::of(b"of no module"));
+    insta::assert_snapshot!(gone, @"");
+}
+
+#[test]
+fn a_job_that_is_not_there() {
+    let cloud = Cloud::new();
+    cloud.world.run("foreach", &["--quiet"]).good();
+    let said = cloud.wrun(&["worker", "foreach/1/0123456789abcdef"]);
+    insta::assert_snapshot!(cloud.world.text(&said), @"");
+    let mut command = cloud.command(&["worker", "foreach/1/0123456789abcdef"]);
+    command.env("AWS_BATCH_JOB_ARRAY_INDEX", "seven");
+    let said = command.output().unwrap().into();
+    insta::assert_snapshot!(cloud.world.text(&said), @"");
 }
