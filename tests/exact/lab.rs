@@ -246,6 +246,7 @@ fn machine() -> Machine {
         launcher: launcher(),
         listener: std::sync::mpsc::channel().0,
         interrupts: tokio::sync::mpsc::unbounded_channel().1,
+        elsewhere: None,
     }
 }
 

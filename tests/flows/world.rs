@@ -18,6 +18,7 @@ const FLOWS: [&str; 10] = [
     "fetch",
     "flaky",
     "grid-search",
+    "hello",
     "monte-carlo",
     "penguins",
     "wordcount",
