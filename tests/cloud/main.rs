@@ -1,0 +1,23 @@
+//! Datastores in S3, on a server that the test starts itself.
+//!
+//! Where moto is not installed these tests say so and do nothing; under `CI=true` they fail then.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "moto.rs"]
+mod moto;
+
+#[test]
+fn the_server_makes_buckets_and_ends_when_it_is_dropped() {
+    let Some(moto) = moto::Moto::start() else {
+        return;
+    };
+    moto.bucket("some-bucket");
+    assert_eq!(moto.request("GET", "/some-bucket").0, 200);
+    moto.reset();
+    assert_eq!(moto.request("GET", "/some-bucket").0, 404);
+    let port = moto.port();
+    assert!(moto.said().iter().any(|line| line.contains("some-bucket")));
+    drop(moto);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+}
