@@ -212,7 +212,7 @@ pub async fn create(
             .compiled
             .first()
             .map_or(Vec::new(), |it| it.imports().to_vec()),
-        engine: engine_id(Profile::default()),
+        engine: engine_id(Profile::with(program.backend)),
         anew: origin
             .as_ref()
             .map(|it| it.anew.clone())
@@ -252,6 +252,7 @@ pub(super) fn site(
         graph: program.graph,
         values: Arc::new(Values::new(datastore.clone(), run.clone())),
         lists: Arc::default(),
+        backend: program.backend,
         modules: program.compiled,
         secrets: Secrets::of(&run.header().grants, |name| std::env::var(name).ok()),
         launcher: launcher.clone(),
