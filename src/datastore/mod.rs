@@ -17,6 +17,7 @@ pub mod artifact;
 pub mod blob;
 pub mod cbor;
 pub mod codec;
+pub mod copy;
 pub mod format;
 pub mod journal;
 mod layout;
