@@ -133,6 +133,16 @@ impl CliError {
         &self.message
     }
 
+    /// Why, the nearest cause first.
+    pub fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    /// What can be done about it.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     /// The error as lines for people; empty when nothing is to be said.
     pub fn render(&self, style: &Style) -> String {
         if self.kind == Kind::BrokenPipe {
