@@ -1,0 +1,38 @@
+//! Datastores in S3, on a server that the test starts itself, over good wires and bad ones.
+//!
+//! Where moto is not installed these tests say so and do nothing; under `CI=true` they fail then.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "moto.rs"]
+mod moto;
+mod objects;
+mod refused;
+mod runs;
+#[path = "wire.rs"]
+mod wire;
+#[path = "../flows/world.rs"]
+mod world;
+
+use moto::Moto;
+
+/// A server with a bucket.
+fn server() -> Option<Moto> {
+    let moto = Moto::start()?;
+    moto.bucket("bucket");
+    Some(moto)
+}
+
+#[test]
+fn the_server_makes_buckets_and_ends_when_it_is_dropped() {
+    let Some(moto) = Moto::start() else {
+        return;
+    };
+    moto.bucket("some-bucket");
+    assert_eq!(moto.request("GET", "/some-bucket").0, 200);
+    moto.reset();
+    assert_eq!(moto.request("GET", "/some-bucket").0, 404);
+    let port = moto.port();
+    drop(moto);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+}
