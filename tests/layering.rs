@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("aws", &[]),
+    ("image", &["model"]),
     ("scheduler", &["model"]),
     ("datastore", &["model", "aws"]),
     ("sandbox", &["model"]),
@@ -39,6 +40,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "cli",
         &[
             "model",
+            "image",
             "scheduler",
             "datastore",
             "snapshot",
@@ -61,6 +63,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("aws_sdk_s3", &["datastore"]),
     ("aws_sdk_batch", &["executor"]),
     ("hyper", &["task"]),
+    ("sha2", &["image"]),
     ("postcard", &["sandbox", "snapshot"]),
     ("rand_chacha", &["sandbox"]),
     ("zstd", &["datastore"]),

@@ -1,6 +1,7 @@
 //! One file per command: its arguments and one function.
 
 pub(crate) mod attach;
+pub(crate) mod batch;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod code;
