@@ -1,11 +1,16 @@
-//! Datastores in S3, on a server that the test starts itself.
+//! Datastores in S3, on a server that the test starts itself, and real containers.
 //!
-//! Where moto is not installed these tests say so and do nothing; under `CI=true` they fail then.
+//! Where moto is not installed, or no container engine runs, these tests say so and do nothing; under
+//! `CI=true` they fail then.
 
 #![allow(clippy::unwrap_used)]
 
+mod container;
+mod docker;
 #[path = "moto.rs"]
 mod moto;
+#[path = "../flows/world.rs"]
+mod world;
 
 #[test]
 fn the_server_makes_buckets_and_ends_when_it_is_dropped() {
