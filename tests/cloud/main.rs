@@ -9,6 +9,8 @@ mod container;
 mod docker;
 #[path = "moto.rs"]
 mod moto;
+mod stack;
+mod template;
 #[path = "../flows/world.rs"]
 mod world;
 
