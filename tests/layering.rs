@@ -22,7 +22,10 @@ const EDGES: &[(&str, &[&str])] = &[
         "task",
         &["model", "scheduler", "datastore", "snapshot", "sandbox"],
     ),
-    ("executor", &["model", "aws", "scheduler", "task"]),
+    (
+        "executor",
+        &["model", "aws", "config", "datastore", "scheduler", "task"],
+    ),
     (
         "runtime",
         &[

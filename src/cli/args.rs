@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Completions(command::completions::CompletionsArgs),
     Man(command::man::ManArgs),
     #[command(hide = true)]
+    Worker(command::worker::WorkerArgs),
+    #[command(hide = true)]
     ExitCodes(command::exit_codes::ExitCodesArgs),
 }
 
@@ -115,6 +117,7 @@ impl Command {
             Self::Doctor(args) => command::doctor::run(cx, args),
             Self::Completions(args) => command::completions::run(cx, args),
             Self::Man(args) => command::man::run(cx, args),
+            Self::Worker(args) => command::worker::run(cx, args),
             Self::ExitCodes(args) => command::exit_codes::run(cx, args),
         }
     }

@@ -142,6 +142,7 @@ impl Workshop {
             module: prepared.module,
             snapshot,
             graph: prepared.graph.clone(),
+            backend: self.modules.backend(),
             compiled: prepared.compiled(&self.modules).await?,
         })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::driver;
+use super::elsewhere;
 use super::memo::Notes;
 use super::past::{self, PastError, Program};
 use super::resume::Taking;
@@ -12,6 +13,7 @@ use crate::datastore::Datastore;
 use crate::datastore::lease::Lease;
 use crate::datastore::object::{StoreError, Version};
 use crate::datastore::run::{Run, RunError};
+use crate::executor::batch::check::CheckError;
 use crate::model::event::{Event, RunStatus};
 use crate::model::id::{RunId, TaskId};
 use crate::model::time::Timestamp;
@@ -39,6 +41,9 @@ pub enum AttachError {
     /// What there is of it cannot be read.
     #[error(transparent)]
     Past(#[from] PastError),
+    /// Its steps cannot be executed where they are to be.
+    #[error(transparent)]
+    Elsewhere(#[from] CheckError),
     /// The datastore failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,6 +101,17 @@ pub async fn attach(
         return Err(AttachError::Ended { run, status });
     }
     let origin = origin(datastore, &run).await?;
+    let header = run.header();
+    let there = elsewhere::check(
+        machine.elsewhere.as_ref(),
+        &site.graph,
+        &header.steps,
+        &header.grants,
+    );
+    let there = match there.await? {
+        Some(ready) => Some(ready.taking_over(&run).await?),
+        None => None,
+    };
     let mine = driver::lease(machine.clock.now());
     let Some(held) = run.take_lease(mine.clone(), over).await? else {
         let lease = run.lease().await?.map_or(mine, |(lease, _)| lease);
@@ -113,6 +129,7 @@ pub async fn attach(
         past,
         site: site.into(),
         workers,
+        elsewhere: there,
         beginning: fold.left(),
         known: Box::new(super::drive::Nothing),
         notes,

@@ -15,7 +15,6 @@ use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::id::{RunId, TaskId};
 use crate::model::record::{Logs, Record};
-use crate::sandbox::call::Profile;
 use crate::scheduler::Assignment;
 use crate::task::site::Site;
 use crate::task::{inputs, memo};
@@ -248,7 +247,7 @@ impl Known for Cache {
             return Vec::new();
         };
         let inputs = inputs::digest(node, assignment, item.as_deref());
-        let engine = site.module(Profile::of(node)).engine();
+        let engine = site.module(site.profile(node)).engine();
         for observed in memo::combinations() {
             let who = (&assignment.task, assignment.attempt);
             let key = memo::key(&site, engine, who, &inputs, observed);

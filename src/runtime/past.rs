@@ -14,7 +14,7 @@ use crate::model::graph::FlowGraph;
 use crate::model::header::RunHeader;
 use crate::model::id::RunId;
 use crate::model::validate::Problems;
-use crate::sandbox::call::Profile;
+use crate::sandbox::call::{Backend, Profile};
 use crate::sandbox::{CompiledModule, ModuleError, Modules};
 use crate::scheduler::{IllegalEvent, Scheduler};
 use crate::snapshot::manifest::{Manifest, ManifestError};
@@ -92,6 +92,8 @@ pub struct Program {
     pub snapshot: Digest,
     /// The flow, with what the operator says about its steps.
     pub graph: Arc<FlowGraph>,
+    /// By what it is executed.
+    pub backend: Backend,
     /// The compiled module, once for each profile that a step asks for.
     pub compiled: Vec<CompiledModule>,
 }
@@ -106,7 +108,7 @@ impl Program {
         modules: &Modules,
         header: &RunHeader,
     ) -> Result<Self, PastError> {
-        let run = &header.run;
+        let (run, backend) = (&header.run, modules.backend());
         let refused = |source| PastError::Module {
             run: run.clone(),
             source,
@@ -116,13 +118,13 @@ impl Program {
             bytes.map_err(std::io::Error::other)
         };
         let plain = modules
-            .prepare(&header.module, Profile::default(), bytes)
+            .prepare(&header.module, Profile::with(backend), bytes)
             .await;
         let plain = plain.map_err(refused)?;
         let definition = modules.describe(&plain).await.map_err(refused)?;
         let graph = Arc::new(graph(header, definition)?);
         let mut compiled = Vec::new();
-        for profile in Profile::all_of(&graph) {
+        for profile in Profile::all_of(&graph, backend) {
             let module = modules.prepare(&header.module, profile, bytes).await;
             compiled.push(module.map_err(refused)?);
         }
@@ -130,6 +132,7 @@ impl Program {
             module: header.module,
             snapshot: header.snapshot,
             graph,
+            backend,
             compiled,
         })
     }

@@ -127,7 +127,9 @@ async fn ask(modules: &Modules, file: PathBuf, origin: Origin) -> Result<Describ
     let bytes = read(&file)?;
     let module = Digest::of(&bytes);
     let compiled = modules
-        .prepare(&module, Profile::default(), async || Ok(bytes.clone()))
+        .prepare(&module, Profile::with(modules.backend()), async || {
+            Ok(bytes.clone())
+        })
         .await?;
     let definition = modules.describe(&compiled).await?;
     Ok(Described {
@@ -190,7 +192,7 @@ impl Prepared {
     /// [`PrepareError`] when it cannot be compiled.
     pub async fn compiled(&self, modules: &Modules) -> Result<Vec<CompiledModule>, PrepareError> {
         let mut compiled = Vec::new();
-        for profile in Profile::all_of(&self.graph) {
+        for profile in Profile::all_of(&self.graph, modules.backend()) {
             let bytes = async || std::fs::read(&self.file).map(Bytes::from);
             compiled.push(modules.prepare(&self.module, profile, bytes).await?);
         }

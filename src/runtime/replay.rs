@@ -23,7 +23,6 @@ use crate::model::failure::Failure;
 use crate::model::id::{Place, RunId, TaskId};
 use crate::model::name::StepName;
 use crate::model::record::{LogChunk, Record};
-use crate::sandbox::call::Profile;
 use crate::sandbox::{Launcher, Modules};
 use crate::scheduler::Assignment;
 use crate::task::attempt::{Clock, repeat_attempt};
@@ -389,7 +388,8 @@ impl Ledger {
             Ok(found) => found,
             Err(error) => Some(unreadable("what was kept of it", &error)),
         };
-        let engine = *job.site.module(profile(&job)).engine();
+        let profile = job.site.profile(job.site.graph.step(job.assignment.step));
+        let engine = *job.site.module(profile).engine();
         let engines = (engine != job.record.engine).then_some((job.record.engine, engine));
         self.with(|state| {
             state.tasks.insert(task.clone());
@@ -482,10 +482,6 @@ fn unreadable(what: &str, error: &BlobError) -> Difference {
         before: "whole".to_owned(),
         now: error.to_string(),
     }
-}
-
-fn profile(job: &Job) -> Profile {
-    Profile::of(job.site.graph.step(job.assignment.step))
 }
 
 /// Makes an attempt, and makes it again when the machine fails.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::drive::{Drive, DriveError, Interrupt, Known, Nothing};
 use super::driver::Keeper;
+use super::elsewhere::{self, Elsewhere, Ready};
 use super::journal::{Journal, Listener};
 use super::memo::{Cache, Notes};
 use super::parameters;
@@ -19,7 +20,7 @@ use crate::datastore::journal::JournalError;
 use crate::datastore::lease::Held;
 use crate::datastore::object::StoreError;
 use crate::datastore::run::{Run, RunError};
-use crate::executor::local::LocalExecutor;
+use crate::executor::batch::check::CheckError;
 use crate::model::artifact::{MediaType, Value};
 use crate::model::event::{Event, RunStatus};
 use crate::model::grant::Grants;
@@ -67,6 +68,9 @@ pub enum StartError {
     /// The run's journal could not be opened.
     #[error("could not open the journal of the run")]
     Journal(#[from] JournalError),
+    /// Its steps cannot be executed where they are to be.
+    #[error(transparent)]
+    Elsewhere(#[from] CheckError),
     /// The run could not be driven to its end.
     #[error("run `{run}` stopped before its end")]
     Drive {
@@ -127,6 +131,8 @@ pub struct Machine {
     pub listener: Listener,
     /// Asks the run to stop.
     pub interrupts: UnboundedReceiver<Interrupt>,
+    /// What is needed to have attempts made elsewhere; without it all are made here.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 /// What a run continues.
@@ -151,6 +157,8 @@ pub struct Started {
     pub past: Vec<Event>,
     pub(super) site: Arc<Site>,
     pub(super) workers: usize,
+    /// Elsewhere, when attempts are made there.
+    pub(super) elsewhere: Option<Ready>,
     /// The scheduler as it stands, and what it has asked for.
     pub(super) beginning: (Scheduler, Vec<Command>),
     pub(super) known: Box<dyn Known>,
@@ -180,6 +188,13 @@ pub async fn create(
     settings: Settings,
     machine: &Machine,
 ) -> Result<Started, StartError> {
+    let there = elsewhere::check(
+        machine.elsewhere.as_ref(),
+        &program.graph,
+        &settings.steps,
+        &settings.grants,
+    );
+    let there = there.await?;
     let parameters = parameters::store(datastore, settings.parameters).await?;
     let created_at = machine.clock.now();
     let Settings {
@@ -212,7 +227,7 @@ pub async fn create(
             .compiled
             .first()
             .map_or(Vec::new(), |it| it.imports().to_vec()),
-        engine: engine_id(Profile::default()),
+        engine: engine_id(Profile::with(program.backend)),
         anew: origin
             .as_ref()
             .map(|it| it.anew.clone())
@@ -231,6 +246,7 @@ pub async fn create(
         past: Vec::new(),
         site,
         workers,
+        elsewhere: there,
         beginning: (scheduler, commands),
         known: Box::new(Nothing),
         notes: Arc::default(),
@@ -252,6 +268,7 @@ pub(super) fn site(
         graph: program.graph,
         values: Arc::new(Values::new(datastore.clone(), run.clone())),
         lists: Arc::default(),
+        backend: program.backend,
         modules: program.compiled,
         secrets: Secrets::of(&run.header().grants, |name| std::env::var(name).ok()),
         launcher: launcher.clone(),
@@ -283,6 +300,7 @@ impl Started {
             past,
             site,
             workers,
+            elsewhere,
             beginning: (scheduler, commands),
             known,
             notes,
@@ -296,6 +314,7 @@ impl Started {
         let keeping = Keeper::start(run.clone(), held, machine.clock.clone());
         let mut tally = Tally::default();
         past.iter().for_each(|event| tally.count(event));
+        let executor = elsewhere::executor(&site, &run, workers, &machine.clock, elsewhere);
         let drive = Drive {
             scheduler,
             journal: Journal::new(
@@ -305,7 +324,7 @@ impl Started {
                 notes.clone(),
             ),
             values: site.values.clone(),
-            executor: LocalExecutor::new(site, workers, machine.clock.clone()),
+            executor,
             clock: machine.clock,
             interrupts: machine.interrupts,
             run,

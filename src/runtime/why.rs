@@ -11,6 +11,7 @@ use crate::model::event::Event;
 use crate::model::id::{RunId, TaskId};
 use crate::model::record::{Observed, Record};
 use crate::sandbox::Launcher;
+use crate::sandbox::call::Backend;
 use crate::scheduler::Assignment;
 use crate::task::inputs;
 use crate::task::site::Site;
@@ -55,6 +56,7 @@ pub async fn facts(
         module: header.module,
         snapshot: header.snapshot,
         graph,
+        backend: Backend::Native,
         compiled: Vec::new(),
     };
     let site = start::site(datastore, run, program, launcher);

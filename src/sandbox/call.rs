@@ -14,26 +14,54 @@ use crate::model::time::Timestamp;
 /// The longest path that a step may name, in bytes.
 pub const MAX_PATH: usize = 4096;
 
-/// How code is compiled where a flow may choose. Part of the engine id.
+/// What turns a module into something that executes.
+///
+/// Runs use [`Backend::Native`]; the others are there to prove that a result does not depend on it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Backend {
+    /// Optimised code of this processor family.
+    #[default]
+    Native,
+    /// Code of this processor family without optimisation, for processors of a generation before.
+    Plain,
+    /// Wasmtime's interpreter, Pulley: a processor of its own, the same on every machine.
+    Pulley,
+}
+
+/// How code is compiled. Part of the engine id.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Profile {
     /// Every float operation gives the same bits on every processor family, also for NaN.
     pub portable_floats: bool,
+    /// By what it is executed.
+    pub backend: Backend,
 }
 
 impl Profile {
+    /// The profile of steps that ask for nothing.
+    pub fn with(backend: Backend) -> Self {
+        Self {
+            backend,
+            ..Self::default()
+        }
+    }
+
     /// The profile of a step.
-    pub fn of(step: &StepNode) -> Self {
+    pub fn of(step: &StepNode, backend: Backend) -> Self {
         Self {
             portable_floats: step.portable_floats,
+            backend,
         }
     }
 
     /// Every profile that a step of `graph` asks for, once.
-    pub fn all_of(graph: &FlowGraph) -> Vec<Self> {
-        let mut all: Vec<Self> = graph.steps().iter().map(Self::of).collect();
+    pub fn all_of(graph: &FlowGraph, backend: Backend) -> Vec<Self> {
+        let of = |step| Self::of(step, backend);
+        let mut all: Vec<Self> = graph.steps().iter().map(of).collect();
         all.sort();
         all.dedup();
         all

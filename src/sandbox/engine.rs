@@ -13,11 +13,18 @@ use wasmtime::{
     Strategy, WasmBacktraceDetails,
 };
 
-use super::call::Profile;
+use super::call::{Backend, Profile};
 use crate::model::digest::Digest;
 
 /// The version of wasmtime. A test compares it with `Cargo.lock`.
 pub const WASMTIME: &str = "48.0.8";
+
+/// The target that is wasmtime's interpreter, for machines like this one.
+const PULLEY: &str = if cfg!(target_pointer_width = "64") {
+    "pulley64"
+} else {
+    "pulley32"
+};
 
 /// The deepest stack that a step may ask for, in KiB.
 pub const MAX_STACK_KIB: u32 = 64 * 1024;
@@ -138,35 +145,37 @@ macro_rules! pin {
 
 impl Pinned {
     fn new(profile: Profile) -> Self {
-        let text = format!("wrun engine 1\nwasmtime = {WASMTIME}\n");
+        let text = format!("wrun engine 2\nwasmtime = {WASMTIME}\n");
         let mut pinned = Self {
             config: Config::new(),
             text,
         };
-        pinned.target();
+        pinned.target(profile.backend);
         pinned.config(profile);
         pinned
     }
 
     /// Code is compiled for a baseline and not for the processor at hand: a module must give the
     /// same bits, and its compiled code must be loadable, on every machine of a family.
-    fn target(&mut self) {
-        let triple = target_triple();
-        writeln!(
-            self.text,
-            "target = {}",
-            triple.unwrap_or(std::env::consts::ARCH)
-        )
-        .expect("text can be written to a string");
-        if let Some(triple) = triple {
-            self.config
-                .target(triple)
-                .expect("the triple is one of wasmtime's own");
+    fn target(&mut self, backend: Backend) {
+        let (triple, cpu) = match backend {
             // 2013's Haswell and everything in AWS has it; vector code gains up to 15 %.
+            Backend::Native => (target_triple(), Some("x86-64-v3")),
+            // The least that vector code can do with: no AVX, no fused multiply-add.
+            Backend::Plain => (target_triple(), Some("x86-64-v2")),
+            Backend::Pulley => (Some(PULLEY), None),
+        };
+        let text = triple.unwrap_or(std::env::consts::ARCH);
+        writeln!(self.text, "target = {text}").expect("text can be written to a string");
+        let Some(triple) = triple else { return };
+        self.config
+            .target(triple)
+            .expect("the triple is one of wasmtime's own");
+        if let Some(cpu) = cpu {
             // SAFETY: a documented preset of Cranelift; wasmtime refuses to run its code on a
             // processor without these instructions.
-            unsafe { self.config.cranelift_flag_enable("x86-64-v3") };
-            self.text.push_str("cpu = x86-64-v3\n");
+            unsafe { self.config.cranelift_flag_enable(cpu) };
+            writeln!(self.text, "cpu = {cpu}").expect("text can be written to a string");
         }
     }
 
@@ -174,7 +183,13 @@ impl Pinned {
     fn config(&mut self, profile: Profile) {
         // Cranelift, always: Winch is not meant for untrusted code.
         self.config.strategy(Strategy::Cranelift);
-        pin!(self, cranelift_opt_level(OptLevel::Speed));
+        pin!(
+            self,
+            cranelift_opt_level(match profile.backend {
+                Backend::Plain => OptLevel::None,
+                Backend::Native | Backend::Pulley => OptLevel::Speed,
+            })
+        );
         // The choice of the flow: 2-4 times slower scalar floats for NaN bits that agree everywhere.
         pin!(
             self,
@@ -211,7 +226,11 @@ impl Pinned {
         pin!(self, guard_before_linear_memory(true));
         pin!(self, memory_init_cow(true));
         pin!(self, table_lazy_init(true));
-        pin!(self, signals_based_traps(true));
+        // An interpreter has no instructions of its own that could fault.
+        pin!(
+            self,
+            signals_based_traps(profile.backend != Backend::Pulley)
+        );
 
         // Failures show the guest's own functions, with lines if the module has them.
         pin!(self, wasm_backtrace_details(WasmBacktraceDetails::Enable));
@@ -251,22 +270,38 @@ mod tests {
 
     #[test]
     fn each_profile_is_an_engine_of_its_own() {
-        let portable = Profile {
-            portable_floats: true,
+        let mut ids: Vec<_> = profiles().into_iter().map(engine_id).collect();
+        assert_eq!(
+            ids,
+            profiles().into_iter().map(engine_id).collect::<Vec<_>>()
+        );
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 6);
+    }
+
+    fn profiles() -> Vec<Profile> {
+        let backends = [Backend::Native, Backend::Plain, Backend::Pulley];
+        let of = |backend| {
+            [false, true].map(|portable_floats| Profile {
+                portable_floats,
+                backend,
+            })
         };
-        assert_eq!(engine_id(Profile::default()), engine_id(Profile::default()));
-        assert_ne!(engine_id(Profile::default()), engine_id(portable));
+        backends.into_iter().flat_map(of).collect()
     }
 
     #[test]
     fn the_pinned_settings_make_an_engine_with_and_without_a_pool() {
-        for pooled in [false, true] {
-            let setup = Setup {
-                profile: Profile::default(),
-                stack_kib: 1024,
-                pooled,
-            };
-            setup.engine().expect("the pinned settings are valid");
+        for profile in profiles() {
+            for pooled in [false, true] {
+                let setup = Setup {
+                    profile,
+                    stack_kib: 1024,
+                    pooled,
+                };
+                setup.engine().expect("the pinned settings are valid");
+            }
         }
     }
 }

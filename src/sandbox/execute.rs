@@ -7,14 +7,13 @@ use wasmtime::{Engine, PoolConcurrencyLimitError, Store};
 
 use super::bindings::wrun::flow::types as wit;
 use super::call::{Profile, Reply, Request};
-use super::engine::{POOL_TABLE_ELEMENTS, Setup, engine_id};
+use super::engine::{POOL_TABLE_ELEMENTS, Setup};
 use super::trap;
 use super::world::agent::Agent;
 use super::world::files::Files;
 use super::world::stop::Stop;
 use super::world::{self, Guest, IMPORTS, feedback};
 use crate::model::definition::Definition;
-use crate::model::digest::Digest;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::header::Limits;
 use crate::model::name::CaseName;
@@ -55,7 +54,6 @@ pub struct Prepared {
     pre: InstancePre<Guest>,
     describe: ComponentExportIndex,
     run: ComponentExportIndex,
-    engine_id: Digest,
     imports: Vec<String>,
 }
 
@@ -64,11 +62,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When it imports or exports something else than a flow does.
-    pub fn new(
-        linker: &Linker<Guest>,
-        component: &Component,
-        engine_id: Digest,
-    ) -> Result<Self, Refusal> {
+    pub fn new(linker: &Linker<Guest>, component: &Component) -> Result<Self, Refusal> {
         let imports = imports(component)?;
         let export = |name: &str| {
             component.get_export_index(None, name).ok_or_else(|| {
@@ -83,7 +77,6 @@ impl Prepared {
             pre,
             describe,
             run,
-            engine_id,
             imports,
         })
     }
@@ -109,7 +102,7 @@ impl Prepared {
     ) -> Result<(Reply, Box<dyn Agent>), PoolFull> {
         let (limits, step) = (request.limits.clone(), request.step.clone());
         let before = cpu_time();
-        let guest = Guest::of_task(request, &self.engine_id, agent);
+        let guest = Guest::of_task(request, agent);
         let mut store = self.store(guest, limits.handles, RUN_FUEL);
         let called = self.call(&mut store, step.as_str());
         let result = match called {
@@ -159,7 +152,7 @@ impl Prepared {
     /// # Errors
     /// When its exports have other types than a flow's, or it does not answer.
     pub fn describe(&self, limits: &Limits, agent: Box<dyn Agent>) -> Result<Definition, Refusal> {
-        let guest = Guest::of_description(limits, &self.engine_id, agent);
+        let guest = Guest::of_description(limits, agent);
         let mut store = self.store(guest, limits.handles, DESCRIBE_FUEL);
         let failed = |error: wasmtime::Error, store: &Store<Guest>| {
             Refusal::Describe(Box::new(trap::failure(&error, store.data(), limits)))
@@ -325,7 +318,7 @@ impl Code {
         let (engine, linker) = engines.get(setup)?;
         let component =
             (self.source)(engine).map_err(|error| Refusal::Machine(format!("{error:#}")))?;
-        let prepared = Prepared::new(linker, &component, engine_id(setup.profile))?;
+        let prepared = Prepared::new(linker, &component)?;
         self.prepared.insert(setup, prepared);
         Ok(())
     }

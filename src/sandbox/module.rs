@@ -20,7 +20,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use self::shelf::Shelf;
-use super::call::Profile;
+use super::call::{Backend, Profile};
 use super::cell::agent::{Cell, CellError, Launcher};
 use super::engine::{compatibility, engine_id};
 use super::execute::Refusal;
@@ -178,6 +178,7 @@ type Found = ((File, u64), Vec<String>);
 pub struct Modules {
     shelf: Shelf,
     launcher: Launcher,
+    backend: Backend,
     /// One compilation at a time: each uses all processors.
     compiling: Mutex<()>,
 }
@@ -188,8 +189,19 @@ impl Modules {
         Self {
             shelf: Shelf::new(directory),
             launcher,
+            backend: Backend::Native,
             compiling: Mutex::new(()),
         }
+    }
+
+    /// The same modules, to be executed by `backend`.
+    pub fn executed_by(self, backend: Backend) -> Self {
+        Self { backend, ..self }
+    }
+
+    /// By what they are to be executed.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// The compiled form of `module`: from the cache, or made from `bytes`.

@@ -10,7 +10,7 @@ use crate::model::graph::StepNode;
 use crate::model::id::Frame;
 use crate::model::record::{Logs, Observed, Outcome, Record, Usage};
 use crate::model::time::Timestamp;
-use crate::sandbox::call::{Branches, Context, Given, Profile, Readable, Reply, Request};
+use crate::sandbox::call::{Branches, Context, Given, Readable, Reply, Request};
 use crate::scheduler::Assignment;
 
 use super::grants;
@@ -64,7 +64,7 @@ async fn attempt(
 ) -> Record {
     let started_at = clock.now();
     let node = site.graph.step(assignment.step);
-    let profile = Profile::of(node);
+    let profile = site.profile(node);
     let mut inputs = Digest::from_bytes([0; 32]);
     let executed = match trace {
         Ok(trace) => execute(site, slot, assignment, (listener, trace), &mut inputs).await,
@@ -185,7 +185,7 @@ async fn request(
             names: node.inputs.iter().map(|read| read.name.clone()).collect(),
         });
     Ok(Request {
-        profile: Profile::of(node),
+        profile: site.profile(node),
         step: node.name.clone(),
         context: context(site, assignment),
         reads: readable,

@@ -7,11 +7,11 @@ use super::grants::Secrets;
 use super::list::Lists;
 use super::values::Values;
 use crate::datastore::Datastore;
-use crate::model::graph::FlowGraph;
+use crate::model::graph::{FlowGraph, StepNode};
 use crate::model::header::{Limits, RunHeader};
 use crate::model::id::TaskId;
 use crate::sandbox::CompiledModule;
-use crate::sandbox::call::Profile;
+use crate::sandbox::call::{Backend, Profile};
 use crate::sandbox::{Cell, CellError, Launcher};
 
 /// What all attempts of one run share: its header, its graph, its values and its compiled code.
@@ -27,6 +27,8 @@ pub struct Site {
     pub values: Arc<Values>,
     /// The lists of the foreaches that are running.
     pub lists: Arc<Lists>,
+    /// By what modules are executed.
+    pub backend: Backend,
     /// The compiled module, once for each profile that a step asks for.
     pub modules: Vec<CompiledModule>,
     /// The values of the secrets that its steps were granted.
@@ -44,6 +46,11 @@ impl Site {
         hasher.update(&self.header.seed.to_le_bytes());
         hasher.update(task.to_string().as_bytes());
         *hasher.finalize().as_bytes()
+    }
+
+    /// How the code of a step is compiled here.
+    pub fn profile(&self, step: &StepNode) -> Profile {
+        Profile::of(step, self.backend)
     }
 
     /// The compiled module for `profile`.

@@ -21,6 +21,7 @@ use wrun::runtime::replay::{self, ReplayError, Report, Scope};
 use wrun::runtime::resume;
 use wrun::runtime::reuse::Rules;
 use wrun::runtime::start::{self, Given, Machine, Settings, Started};
+use wrun::sandbox::call::Backend;
 use wrun::sandbox::{Launcher, Modules};
 use wrun::snapshot::Options;
 
@@ -39,10 +40,12 @@ pub fn launcher() -> Launcher {
 /// Compiled code, kept from one execution of the tests to the next.
 pub fn compiled() -> &'static Modules {
     static MODULES: OnceLock<Modules> = OnceLock::new();
-    MODULES.get_or_init(|| {
-        let directory = std::env::temp_dir().join("wrun-tests-code/wrun/code");
-        Modules::new(directory, launcher())
-    })
+    MODULES.get_or_init(|| compiled_for(Backend::Native))
+}
+
+fn compiled_for(backend: Backend) -> Modules {
+    let directory = std::env::temp_dir().join("wrun-tests-code/wrun/code");
+    Modules::new(directory, launcher()).executed_by(backend)
 }
 
 /// A flow that can be run in any datastore.
@@ -80,6 +83,7 @@ impl Flow {
             module: self.prepared.module,
             snapshot: self.prepared.snapshot(datastore, "lab").await.unwrap(),
             graph: self.prepared.graph.clone(),
+            backend: Backend::Native,
             compiled: self.prepared.compiled(compiled()).await.unwrap(),
         }
     }
@@ -211,8 +215,17 @@ impl Lab {
 
     /// Replays a run.
     pub async fn replay(&self, run: &Run) -> Result<Report, ReplayError> {
+        self.replay_with(run, compiled()).await
+    }
+
+    /// Replays a run by another engine than the one it had.
+    pub async fn replay_by(&self, run: &Run, backend: Backend) -> Result<Report, ReplayError> {
+        self.replay_with(run, &compiled_for(backend)).await
+    }
+
+    async fn replay_with(&self, run: &Run, modules: &Modules) -> Result<Report, ReplayError> {
         let machine = replay::Machine {
-            modules: compiled(),
+            modules,
             launcher: launcher(),
             clock: Arc::new(SystemClock),
             workers: self.workers,
@@ -229,6 +242,7 @@ fn machine() -> Machine {
         launcher: launcher(),
         listener: std::sync::mpsc::channel().0,
         interrupts: tokio::sync::mpsc::unbounded_channel().1,
+        elsewhere: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wrun::model::event::{Event, RunStatus};
+use wrun::sandbox::call::Backend;
 
 use super::flowgen;
 use super::lab::{Dice, Flow, Lab, cases};
@@ -13,6 +14,9 @@ use super::world::module;
 const RUNS: usize = 1000;
 /// How many runs each flow has, with other parameters and seeds.
 const EACH: usize = 17;
+
+/// Of how many flows one is also replayed by the interpreter, as by another processor.
+const ELSEWHERE: usize = 4;
 
 /// What was done, to be sure that it was.
 #[derive(Default)]
@@ -25,6 +29,7 @@ struct Done {
     resumed: AtomicUsize,
     broken: AtomicUsize,
     reused: AtomicUsize,
+    elsewhere: AtomicUsize,
 }
 
 fn add(to: &AtomicUsize, many: usize) {
@@ -61,7 +66,7 @@ fn whatever_the_flow_it_comes_to_the_same() {
     let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
     println!(
         "{} runs of {} tasks, {} attempts that failed, {} failures caught; {} attached after a cut, \
-         {} resumed after a cut, {} resumed after they broke, {} tasks taken over",
+         {} resumed after a cut, {} resumed after they broke, {} tasks taken over; {} attempts replayed by the interpreter",
         count(&done.runs),
         count(&done.tasks),
         count(&done.retried),
@@ -70,10 +75,12 @@ fn whatever_the_flow_it_comes_to_the_same() {
         count(&done.resumed),
         count(&done.broken),
         count(&done.reused),
+        count(&done.elsewhere),
     );
     assert_eq!(count(&done.runs), runs);
     assert!(count(&done.tasks) > 5 * runs);
     assert!(count(&done.caught) > 0 && count(&done.retried) > 0);
+    assert!(count(&done.elsewhere) > 0);
     assert!(count(&done.broken) > 0 && count(&done.reused) > 0);
 }
 
@@ -121,6 +128,9 @@ impl Case<'_> {
         assert_eq!(status, RunStatus::Succeeded, "run {}: {tasks:?}", self.run);
         self.count(&events, &expected);
         self.replayed(&lab, "random/1").await;
+        if self.run.is_multiple_of(EACH * ELSEWHERE) {
+            self.replayed_elsewhere(&lab, "random/1").await;
+        }
         self.cut(&lab, &events, &expected).await;
         self.broken(&given, seed, &expected).await;
     }
@@ -132,6 +142,15 @@ impl Case<'_> {
         add(&self.done.tasks, results.tasks.len());
         add(&self.done.retried, events.iter().filter(failed).count());
         add(&self.done.caught, events.iter().filter(caught).count());
+    }
+
+    async fn replayed_elsewhere(&self, lab: &Lab, run: &str) {
+        let opened = lab.open(run).await;
+        let report = lab.replay_by(&opened, Backend::Pulley).await;
+        let report = report.unwrap_or_else(|error| panic!("run {}: {error:?}", self.run));
+        assert_eq!(report.different, 0, "run {}: {report:?}", self.run);
+        assert_eq!(report.other_engine, report.attempts);
+        add(&self.done.elsewhere, report.attempts as usize);
     }
 
     async fn replayed(&self, lab: &Lab, run: &str) {

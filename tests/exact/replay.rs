@@ -62,6 +62,40 @@ fn every_flow_is_replayed_to_the_same_bits() {
 }
 
 #[test]
+fn every_flow_comes_to_the_same_bits_by_every_engine() {
+    let world = world();
+    for (flow, parameters) in FLOWS {
+        world.run(flow, &[&["--quiet"], parameters].concat());
+        for engine in ["plain", "pulley"] {
+            let json = world.json(&["replay", "--engine", engine]);
+            assert_eq!(json["identical"], true, "{flow} by {engine}: {json}");
+            assert_eq!(json["other_engine"], json["attempts"], "{flow}: {json}");
+        }
+    }
+}
+
+#[test]
+fn portable_floats_have_the_same_nan_bits_by_every_engine_and_fast_ones_have_not() {
+    let world = World::new();
+    world.run("nan", &["--quiet"]).good();
+    for engine in ["native", "plain"] {
+        world.wrun(&["replay", "--engine", engine]).good();
+    }
+    let said = world.wrun(&["replay", "--engine", "pulley", "--all"]);
+    assert_eq!(said.code, i32::from(exit::DIFFERENT), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("1 difference in 2 tasks"),
+        "{}",
+        said.stdout
+    );
+    for part in ["nan/1/fast/-: artifact `fast` at `[53]`", "by engine "] {
+        assert!(said.stdout.contains(part), "{}", said.stdout);
+    }
+    let only = world.wrun(&["replay", "nan/1/portable", "--engine", "pulley"]);
+    only.good();
+}
+
+#[test]
 fn a_replay_needs_nothing_but_a_copy_of_the_datastore() {
     let world = world();
     std::fs::copy(module("shaky"), world.path().join("flow.wasm")).unwrap();

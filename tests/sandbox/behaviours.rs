@@ -355,6 +355,7 @@ async fn chance_follows_from_entropy() {
 async fn nan_bits_are_canonical_where_asked() {
     let profile = Profile {
         portable_floats: true,
+        ..Profile::default()
     };
     let mut cell = Cell::spawn(&launcher()).await.expect("a cell starts");
     cell.load(&guests_for(profile).await)

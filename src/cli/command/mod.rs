@@ -22,3 +22,4 @@ pub(crate) mod show;
 pub(crate) mod spin;
 pub(crate) mod tag;
 pub(crate) mod why;
+pub(crate) mod worker;

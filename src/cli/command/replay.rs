@@ -18,6 +18,7 @@ use crate::report::history::History;
 use crate::report::{human, json as shape};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::replay::{self, Found, Machine, Report, Scope};
+use crate::sandbox::call::Backend;
 
 /// The most differences that are shown without `--all`.
 const SHOWN: usize = 1;
@@ -40,9 +41,33 @@ pub(crate) struct ReplayArgs {
     /// How many tasks run side by side; as many as there are cores when left out
     #[arg(long, short = 'j', value_name = "N")]
     max_workers: Option<usize>,
+    /// Execute by another engine than runs do, to prove that no result depends on it
+    #[arg(long, value_enum, default_value_t = Engine::Native)]
+    engine: Engine,
     /// Show every difference, not only the first
     #[arg(long)]
     all: bool,
+}
+
+/// What executes modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Engine {
+    /// Optimised code of this processor, as in runs
+    Native,
+    /// Code that is not optimised, for processors of a generation before
+    Plain,
+    /// An interpreter, the same on every processor; takes many times as long
+    Pulley,
+}
+
+impl Engine {
+    fn backend(self) -> Backend {
+        match self {
+            Self::Native => Backend::Native,
+            Self::Plain => Backend::Plain,
+            Self::Pulley => Backend::Pulley,
+        }
+    }
 }
 
 /// Replays the run and says what came out.
@@ -59,7 +84,7 @@ pub(crate) fn run(cx: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
         }
     };
     let whole = scope.step.is_none();
-    let modules = flow::modules(&settings)?;
+    let modules = flow::modules(&settings)?.executed_by(args.engine.backend());
     let counting = Counting::new(cx, "replayed", "attempt");
     let machine = Machine {
         modules: &modules,

@@ -36,7 +36,6 @@ use self::printed::Printed;
 use self::random::Chance;
 use self::stop::Stop;
 use super::call::{Granted, Request};
-use crate::model::digest::Digest;
 use crate::model::header::Limits;
 use crate::model::record::Observed;
 use crate::model::time::Timestamp;
@@ -93,10 +92,10 @@ pub struct Guest {
 
 impl Guest {
     /// The world of one task.
-    pub fn of_task(request: Request, engine: &Digest, agent: Box<dyn Agent>) -> Self {
+    pub fn of_task(request: Request, agent: Box<dyn Agent>) -> Self {
         let limits = request.limits.clone();
         let clock = Clock::starting_at(request.clock);
-        let chance = Chance::new(request.entropy, engine);
+        let chance = Chance::new(request.entropy);
         let granted = request.granted.clone();
         let mut guest = Self::new(Some(Task::new(request)), &limits, clock, chance, agent);
         guest.files = Files::new(&granted);
@@ -105,9 +104,9 @@ impl Guest {
     }
 
     /// The world in which a module describes itself: no task, and the same for everybody.
-    pub fn of_description(limits: &Limits, engine: &Digest, agent: Box<dyn Agent>) -> Self {
+    pub fn of_description(limits: &Limits, agent: Box<dyn Agent>) -> Self {
         let clock = Clock::starting_at(Timestamp(0));
-        Self::new(None, limits, clock, Chance::new([0; 32], engine), agent)
+        Self::new(None, limits, clock, Chance::new([0; 32]), agent)
     }
 
     fn new(

@@ -1,8 +1,8 @@
 //! Chance: `wasi:random`.
 //!
 //! Every byte follows from the entropy of the task: one ChaCha12 stream per interface, seeded by
-//! BLAKE3 of the entropy and the interface's name. The order of Rust's hash maps follows from the
-//! engine alone, so that it is the same in every task.
+//! BLAKE3 of the entropy and the interface's name. The order of Rust's hash maps follows from a
+//! constant, so that it is the same in every task and by every engine.
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -11,7 +11,6 @@ use wasmtime::component::Linker;
 
 use super::Guest;
 use super::stop::Stop;
-use crate::model::digest::Digest;
 
 /// The most random bytes that one call may ask for.
 const MAX_BYTES: u64 = 64 << 20;
@@ -26,9 +25,9 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// Streams that follow from `entropy`, and hash maps that follow from `engine`.
-    pub fn new(entropy: [u8; 32], engine: &Digest) -> Self {
-        let seed = *blake3::keyed_hash(engine.as_bytes(), b"insecure-seed").as_bytes();
+    /// Streams that follow from `entropy`.
+    pub fn new(entropy: [u8; 32]) -> Self {
+        let seed = blake3::derive_key("wrun 2026-11 order of hash maps", b"");
         let hash_seed = (number(&seed, 0), number(&seed, 8));
         Self {
             entropy,
