@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::Raw;
-use super::{Seed, Settings};
+use super::{PathStyle, Seed, Settings};
 use super::{batch, quantity};
 use crate::model::definition::Retry;
 use crate::model::grant::Grant;
@@ -78,6 +78,27 @@ const KEYS: &[Key] = &[
             Ok(())
         },
         |s| s.code_cache.display().to_string(),
+    ),
+    key(
+        "blob-cache",
+        "the directory of blobs that were read from S3",
+        |s, v, from| {
+            s.blob_cache = PathBuf::from(path(&text(v)?, from)?);
+            Ok(())
+        },
+        |s| s.blob_cache.display().to_string(),
+    ),
+    key(
+        "blob-cache-size",
+        "how much that directory may hold",
+        |s, v, _| set(&mut s.blob_cache_mib, size_in(v, 1 << 20, 1 << 30)),
+        |s| quantity::show_size(s.blob_cache_mib << 20),
+    ),
+    key(
+        "s3.path-style",
+        "whether a bucket stands in the path of a URL: `auto`, `always` or `never`",
+        set_path_style,
+        |s| s.path_style.to_string(),
     ),
     key(
         "seed",
@@ -304,6 +325,16 @@ fn set_seed(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String
             Err(_) => return Err("is a whole number from 0 or `random`".to_owned()),
         },
     };
+    Ok(())
+}
+
+fn set_path_style(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String> {
+    let styles = [PathStyle::Auto, PathStyle::Always, PathStyle::Never];
+    let given = text(value)?;
+    settings.path_style = *styles
+        .iter()
+        .find(|style| style.to_string() == given)
+        .ok_or("is `auto`, `always` or `never`")?;
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub enum DatastoreError {
     },
     /// There is something else.
     #[error(
-        "`{place}` is not a datastore: it has no `wrun-datastore`, and is not empty; give an empty or a new directory"
+        "`{place}` is not a datastore: it has no `wrun-datastore`, and is not empty; give an empty or a new place"
     )]
     NotADatastore {
         /// Where it was looked for.
@@ -56,11 +56,13 @@ pub enum DatastoreError {
         /// What was found.
         what: String,
     },
-    /// It is of a kind that this wrun does not have.
-    #[error("`{url}` cannot be used: datastores in S3 are not there yet; give a directory")]
-    Unsupported {
+    /// Whoever answers there overwrites what must stay.
+    #[error(
+        "`{place}` cannot hold a datastore: its server ignores `If-None-Match`, so that two drivers of a run would both go on"
+    )]
+    Unconditional {
         /// Where it would be.
-        url: String,
+        place: String,
     },
     /// The store failed.
     #[error(transparent)]
@@ -103,11 +105,17 @@ pub(super) async fn create(store: &dyn ObjectStore) -> Result<(), DatastoreError
         .collect();
     let text = serde_json::to_string(&Format { format: FORMAT, id })
         .expect("a number and a text can be written");
-    match store
-        .create(&keys::format(), Bytes::from(text + "\n"))
-        .await?
-    {
-        Created::New => Ok(()),
-        Created::Exists => check(store).await.map(|_| ()),
+    let (key, bytes) = (keys::format(), Bytes::from(text + "\n"));
+    if store.create(&key, bytes.clone()).await? == Created::Exists {
+        return check(store).await.map(|_| ());
     }
+    // Other bytes that say the same: whoever takes them keeps nothing apart.
+    let again = [&bytes[..], b"\n"].concat();
+    if store.create(&key, again.into()).await? == Created::Exists {
+        return Ok(());
+    }
+    store.delete(&key).await?;
+    Err(DatastoreError::Unconditional {
+        place: store.place(),
+    })
 }

@@ -9,6 +9,7 @@ use crate::cli::exit;
 use crate::cli::flow::{FlowAt, Workshop};
 use crate::cli::grants::Allow;
 use crate::cli::params::{self, Disk, GivenParam, GivenValue};
+use crate::cli::store;
 use crate::config::{Flags, Seed};
 use crate::datastore::{Datastore, DatastoreUrl};
 use crate::model::artifact::MediaType;
@@ -108,7 +109,8 @@ async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8
     let parameters = parameters(&prepared.graph, &args.parameters)?;
     let grants = args.allow.with(&workshop.settings, &cx.directory)?;
     let url: DatastoreUrl = workshop.settings.datastore.parse()?;
-    let datastore = Datastore::open_or_create(&url).await?;
+    let access = store::access(&workshop.settings);
+    let datastore = Datastore::open_or_create_with(&url, &access).await?;
     let datastore = datastore.with_level(workshop.settings.compression_level);
     let program = workshop.program(&datastore, &prepared).await?;
     let mut settings = settings(workshop, parameters, grants);

@@ -26,6 +26,9 @@ use layout::{Header, Shape};
 /// The most bytes that [`Blobs::get`] takes into memory; more is read in pieces.
 pub const MAX_WHOLE: u64 = 2 << 30;
 
+/// From this length on it is asked first whether a blob is there.
+const ASK_FIRST: usize = 128 * 1024;
+
 /// Up to this length packing takes less time than handing it to another thread.
 const PACK_HERE: usize = 64 * 1024;
 
@@ -187,7 +190,12 @@ pub(crate) async fn is_intact(
     key: &Key,
     digest: &Digest,
 ) -> Result<bool, StoreError> {
-    let Some(part) = store.get_range(key, 0, layout::HEADER).await? else {
+    // A copy on this machine does not say what is there.
+    let part = match store.uncached() {
+        Some(store) => store.get_range(key, 0, layout::HEADER).await?,
+        None => store.get_range(key, 0, layout::HEADER).await?,
+    };
+    let Some(part) = part else {
         return Ok(false);
     };
     Ok(Header::parse(digest, &part.bytes, part.total).is_ok())
@@ -200,6 +208,10 @@ pub(crate) async fn store_whole(
     digest: &Digest,
     packed: Bytes,
 ) -> Result<(), StoreError> {
+    // Much is not sent to be refused.
+    if packed.len() > ASK_FIRST && is_intact(store, key, digest).await? {
+        return Ok(());
+    }
     match store.create(key, packed.clone()).await? {
         Created::New => Ok(()),
         Created::Exists if is_intact(store, key, digest).await? => Ok(()),
