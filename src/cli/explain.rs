@@ -330,7 +330,10 @@ impl From<CheckError> for CliError {
         let (kind, hint) = match &error {
             CheckError::NotSet { key } => (
                 Kind::Usage,
-                format!("name it in `wrun.toml`: `{key} = \"…\"`, or with `{}`", variable_of(key)),
+                format!(
+                    "name it in `wrun.toml`, `{key} = \"…\"`, or in the variable `{}`",
+                    variable_of(key)
+                ),
             ),
             CheckError::Directory { .. } => (
                 Kind::Usage,

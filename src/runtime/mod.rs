@@ -9,7 +9,7 @@
 //! gives for every attempt the assignment that led to it. On these two stand [`replay`], [`attach`],
 //! [`spin`] and [`why`]. [`resume`] and [`memo`] answer before the executor does: [`drive`] asks
 //! whatever is [`drive::Known`] about each assignment first. [`worker`] is the other end of an executor
-//! that makes attempts elsewhere.
+//! that makes attempts elsewhere, [`heard`] what it leaves there.
 //!
 //! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
 
@@ -22,6 +22,7 @@ pub mod drive;
 pub mod driver;
 pub mod elsewhere;
 pub mod fold;
+pub mod heard;
 pub mod journal;
 pub mod memo;
 mod parameters;

@@ -180,7 +180,7 @@ impl Worker {
     async fn site(&self) -> Result<&Site, &Failure> {
         let made = self.site.get_or_init(async || {
             let header = self.run.header();
-            let engine = engine_id(Profile::default());
+            let engine = engine_id(Profile::with(self.modules.backend()));
             if header.engine != engine {
                 return Err(other_engine(&header.wrun));
             }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::fake::{Fake, Inside};
+use super::running::Running;
 use super::world::{Said, World, module};
 
 /// A world with a Batch beside it. Its datastore is a directory that containers see too.
@@ -53,6 +55,22 @@ impl Cloud {
     pub fn run(&self, name: &str, arguments: &[&str]) -> Said {
         let module = module(name);
         self.wrun(&[&["run", "--module", &module, "--with", "batch"], arguments].concat())
+    }
+
+    /// The same, with its events as they come.
+    pub fn start(&self, name: &str, arguments: &[&str]) -> Running {
+        let module = module(name);
+        let run = ["run", "--module", &module, "--with", "batch"];
+        Running::of(self.command(&[&run[..], arguments].concat()))
+    }
+
+    /// Waits until it is so.
+    pub fn until(&self, is_so: impl Fn(&Fake) -> bool) {
+        let begun = Instant::now();
+        while !is_so(&self.fake) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "it never came to be");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Proves that a run is what its code gives on this machine.

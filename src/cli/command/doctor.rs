@@ -7,6 +7,9 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
+use crate::executor::batch::check;
+use crate::executor::batch::client::Client;
+use crate::model::header::ExecutorKind;
 use crate::config::{Environment, Flags, Settings, Shown, project};
 use crate::report::human;
 use crate::report::table::{Align, Cell, Table};
@@ -91,6 +94,7 @@ pub(crate) fn run(cx: &Context, args: &DoctorArgs) -> Result<u8, CliError> {
         Ok(settings) => {
             checks.push(datastore(&settings.datastore));
             checks.push(code_cache(&settings.code_cache));
+            checks.extend(batch(cx, &settings)?);
             settings.shown()
         }
         Err(error) => {
@@ -194,6 +198,29 @@ fn datastore(place: &str) -> Check {
             Err(found) => Check::broken(what, found, "name another directory with `--datastore`"),
         },
     }
+}
+
+/// Whether Batch takes jobs; nothing when nobody said that it is used.
+fn batch(cx: &Context, settings: &Settings) -> Result<Option<Check>, CliError> {
+    let what = "batch";
+    let Some(queue) = &settings.batch.queue else {
+        return Ok(None);
+    };
+    let looked = cx.runtime()?.block_on(async {
+        let client = Client::new(settings.batch.requests_per_second).await;
+        check::queue(&client, &settings.batch).await
+    });
+    Ok(Some(match looked {
+        Ok(()) => Check::good(what, format!("queue `{queue}` takes jobs")),
+        Err(error) => {
+            let error = CliError::from(error);
+            let (found, advice) = (error.in_short(), error.advice());
+            match settings.executor {
+                ExecutorKind::Batch => Check::broken(what, found, advice),
+                ExecutorKind::Local => Check::odd(what, found, advice),
+            }
+        }
+    }))
 }
 
 /// Whether compiled modules can be kept.

@@ -6,12 +6,13 @@
 //!
 //! [`client`] sends requests, at the pace of [`pace`]; [`definition`] and [`shape`] say what a
 //! container is, [`verdict`] what it means when it leaves no record, [`check`] whether a queue
-//! takes jobs at all. [`flight`] holds what is underway.
+//! takes jobs at all. [`flight`] holds what is underway, [`list`] shows the jobs of all runs.
 
 pub mod check;
 pub mod client;
 pub mod definition;
 pub mod flight;
+pub mod list;
 pub mod pace;
 pub mod shape;
 mod submit;

@@ -239,7 +239,7 @@ impl State {
 
     /// The next child to start, and what is to happen to it.
     fn next(&mut self) -> Option<(usize, usize, Option<Mishap>)> {
-        if self.mood.paused {
+        if self.mood.most_containers.is_some_and(|most| self.containers >= most) {
             return None;
         }
         while let Some((job, index)) = self.runnable.pop_front() {
@@ -247,6 +247,7 @@ impl State {
             if !child.has_ended() {
                 child.status = "STARTING";
                 child.attempts += 1;
+                self.containers += 1;
                 return Some((job, index, self.mood.mishaps.pop_front()));
             }
         }
@@ -319,10 +320,11 @@ pub fn host(shared: &Shared) {
             }
         };
         let code = match mishap {
-            None => execute(shared, job, index),
+            None => execute(shared, job, index, None),
+            Some(Mishap::LostAfter(after)) => execute(shared, job, index, Some(after)),
             Some(Mishap::Slow(by)) => {
                 std::thread::sleep(by);
-                execute(shared, job, index)
+                execute(shared, job, index, None)
             }
             Some(mishap) => {
                 let mut state = shared.state();
@@ -364,11 +366,11 @@ fn container(shared: &Shared, job: &Job, index: usize) -> Container {
     }
 }
 
-/// Executes a container to its end; the exit code, none when a signal ended it.
-fn execute(shared: &Shared, job: usize, index: usize) -> Option<i32> {
+/// Executes a container to its end, or until its host is `lost`; the exit code, none when a signal
+/// ended it.
+fn execute(shared: &Shared, job: usize, index: usize, lost: Option<Duration>) -> Option<i32> {
     let container = {
         let mut state = shared.state();
-        state.containers += 1;
         state.jobs[job].children[index].status = "RUNNING";
         container(shared, &state.jobs[job], index)
     };
@@ -386,12 +388,18 @@ fn execute(shared: &Shared, job: usize, index: usize) -> Option<i32> {
         .spawn()
         .unwrap();
     shared.state().jobs[job].children[index].pid = Some(Pid::from_child(&child));
+    let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code();
         }
         let asked = shared.state().jobs[job].children[index].asked;
         if asked.is_some_and(|at| at.elapsed() > GRACE) {
+            child.kill().unwrap();
+        }
+        if lost.is_some_and(|after| began.elapsed() >= after) {
+            let why = "Host EC2 (instance i-0123456789abcdef0) terminated.";
+            shared.state().jobs[job].children[index].status_reason = Some(why.to_owned());
             child.kill().unwrap();
         }
         std::thread::sleep(Duration::from_millis(5));

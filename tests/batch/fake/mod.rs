@@ -33,6 +33,8 @@ pub enum Mishap {
     CannotPull,
     /// Its host is reclaimed before it could do anything.
     HostLost,
+    /// Its host is reclaimed so long after it began.
+    LostAfter(Duration),
     /// It starts late.
     Slow(Duration),
     /// Batch says that it has failed, with this reason, and it has done nothing.
@@ -53,8 +55,8 @@ pub struct Mood {
     pub queue_disabled: bool,
     pub no_room_for_definitions: bool,
     pub mishaps: VecDeque<Mishap>,
-    /// Nothing starts.
-    pub paused: bool,
+    /// The most containers that start in all.
+    pub most_containers: Option<u32>,
 }
 
 #[derive(Default)]
@@ -120,7 +122,7 @@ impl Fake {
 
     /// Lets what waits start.
     pub fn resume(&self) {
-        self.state().mood.paused = false;
+        self.state().mood.most_containers = None;
         self.shared.changed.notify_all();
     }
 
@@ -130,7 +132,7 @@ impl Fake {
             .kill_running("Host EC2 (instance i-0123456789abcdef0) terminated.")
     }
 
-    /// Asks all containers that run now to end, as before their hosts are taken away.
+    /// Asks all containers that run now to end, as hosts do before they are taken away; how many.
     pub fn warn(&self) -> usize {
         self.state().signal_running()
     }
