@@ -115,7 +115,6 @@ impl Command {
             Self::Build(args) => command::build::run(cx, args),
             Self::Code(args) => command::code::run(cx, args),
             Self::Doctor(args) => command::doctor::run(cx, args),
-            Self::Batch(args) => command::batch::run(cx, args),
             Self::Completions(args) => command::completions::run(cx, args),
             Self::Man(args) => command::man::run(cx, args),
             Self::Worker(args) => command::worker::run(cx, args),
