@@ -68,7 +68,10 @@ impl Cloud {
     pub fn until(&self, is_so: impl Fn(&Fake) -> bool) {
         let begun = Instant::now();
         while !is_so(&self.fake) {
-            assert!(begun.elapsed() < Duration::from_secs(120), "it never came to be");
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "it never came to be"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -12,8 +12,14 @@ fn jobs_are_listed_and_ended() {
     cloud.until(|fake| fake.calls("submitjob") == 1);
     let listed = cloud.wrun(&["batch", "list"]).good().stdout;
     insta::assert_snapshot!(listed, @"");
-    let listed = cloud.wrun(&["batch", "list", "linear/1", "--json"]).good().stdout;
-    assert!(listed.contains("\"run\":\"linear/1\"") && listed.contains("runnable"), "{listed}");
+    let listed = cloud
+        .wrun(&["batch", "list", "linear/1", "--json"])
+        .good()
+        .stdout;
+    assert!(
+        listed.contains("\"run\":\"linear/1\"") && listed.contains("runnable"),
+        "{listed}"
+    );
     let ended = cloud.wrun(&["batch", "kill", "linear/1"]).good().stderr;
     assert_eq!(ended, "ended 1 job of linear/1\n");
     let (events, code) = running.end();
@@ -36,7 +42,10 @@ fn what_workers_left_is_shown_without_a_driver() {
     cloud.fake.resume();
     cloud.until(|fake| fake.states().iter().all(|(_, state)| state == "SUCCEEDED"));
     let journal = cloud.wrun(&["logs", "linear/1"]).good();
-    assert_eq!((journal.stdout.as_str(), journal.stderr.as_str()), ("", "nothing was printed\n"));
+    assert_eq!(
+        (journal.stdout.as_str(), journal.stderr.as_str()),
+        ("", "nothing was printed\n")
+    );
     let left = cloud.wrun(&["batch", "logs", "linear/1"]).good().stdout;
     assert_eq!(left, "start/- | printed by start\n");
 }

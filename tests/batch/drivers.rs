@@ -23,7 +23,9 @@ fn stuck(cloud: &Cloud, most: u32) -> super::running::Running {
 fn all_ended(cloud: &Cloud) {
     cloud.until(|fake| {
         let states = fake.states();
-        states.iter().all(|(_, state)| state == "SUCCEEDED" || state == "FAILED")
+        states
+            .iter()
+            .all(|(_, state)| state == "SUCCEEDED" || state == "FAILED")
     });
 }
 
@@ -35,7 +37,10 @@ fn a_run_that_is_cancelled_ends_its_jobs() {
     running.signal(Signal::INT);
     assert_eq!(running.end().1, Some(i32::from(exit::CANCELLED)));
     all_ended(&cloud);
-    assert_eq!(cloud.world.json(&["show", "foreach/1"])["status"], "cancelled");
+    assert_eq!(
+        cloud.world.json(&["show", "foreach/1"])["status"],
+        "cancelled"
+    );
     // What was done is taken over.
     cloud.fake.resume();
     let module = super::world::module("foreach");
@@ -59,7 +64,13 @@ fn a_container_that_runs_is_ended_with_its_run() {
 fn jobs_of_a_driver_that_is_gone_are_picked_up() {
     let cloud = Cloud::new();
     let running = stuck(&cloud, 4);
-    cloud.until(|fake| fake.states().iter().filter(|(_, it)| it == "SUCCEEDED").count() == 4);
+    cloud.until(|fake| {
+        fake.states()
+            .iter()
+            .filter(|(_, it)| it == "SUCCEEDED")
+            .count()
+            == 4
+    });
     running.signal(Signal::KILL);
     running.end();
     cloud.fake.resume();
@@ -124,7 +135,9 @@ fn what_a_lost_worker_has_printed_is_shown_and_then_void() {
         let (run, task) = (open(&cloud).await, "start/-".parse().unwrap());
         let begun = Said::Started { at: Timestamp(5) };
         let lost = new_token();
-        run.say((&task, 0), (&lost, 0), &[begun, said]).await.unwrap();
+        run.say((&task, 0), (&lost, 0), &[begun, said])
+            .await
+            .unwrap();
     });
     running.until("log", "start");
     let logs = || cloud.world.wrun(&["logs", "linear/1"]).good().stdout;
@@ -132,6 +145,9 @@ fn what_a_lost_worker_has_printed_is_shown_and_then_void() {
     cloud.fake.resume();
     assert_eq!(running.end().1, Some(0));
     let again = logs();
-    assert!(again.contains("printed by start") && !again.contains("lost"), "{again}");
+    assert!(
+        again.contains("printed by start") && !again.contains("lost"),
+        "{again}"
+    );
     cloud.replay("linear/1");
 }

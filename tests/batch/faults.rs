@@ -74,7 +74,10 @@ fn a_slow_start_is_waited_for() {
 
 #[test]
 fn a_container_that_did_not_start_is_another_attempt_and_charged_to_nobody() {
-    let (cloud, said) = foreach(mishaps([Mishap::CannotPull, Mishap::Says("Task failed to start")]));
+    let (cloud, said) = foreach(mishaps([
+        Mishap::CannotPull,
+        Mishap::Says("Task failed to start"),
+    ]));
     said.good();
     assert_eq!(failed_attempts(&cloud), 2);
     assert_eq!(cloud.fake.calls("submitjob"), 6);
@@ -86,7 +89,10 @@ fn an_image_that_is_not_there_ends_the_run_and_is_named() {
     let (cloud, said) = foreach(mishaps(vec![Mishap::CannotPull; 4]));
     said.fails(
         1,
-        &["the image `wrun:test` cannot be pulled", "`batch.image` names the image"],
+        &[
+            "the image `wrun:test` cannot be pulled",
+            "`batch.image` names the image",
+        ],
     );
     assert_eq!(cloud.fake.state().containers, 4);
 }
@@ -99,7 +105,10 @@ fn a_request_that_is_denied_in_the_middle_names_the_permission() {
     });
     said.fails(
         1,
-        &["could not be submitted to Batch", "allow `batch:SubmitJob` in the policy"],
+        &[
+            "could not be submitted to Batch",
+            "allow `batch:SubmitJob` in the policy",
+        ],
     );
 }
 
@@ -111,7 +120,10 @@ fn a_quota_of_definitions_is_named() {
     });
     said.fails(
         1,
-        &["`batch:RegisterJobDefinition`", "Maximum number of job definitions reached"],
+        &[
+            "`batch:RegisterJobDefinition`",
+            "Maximum number of job definitions reached",
+        ],
     );
 }
 

@@ -41,7 +41,11 @@ fn steps_are_executed_where_the_operator_says() {
 
 #[test]
 fn shapes_that_nest_join_in_order() {
-    for (flow, run) in [("mixed", "mixed/1"), ("nested", "nested/1"), ("turns", "turns/1")] {
+    for (flow, run) in [
+        ("mixed", "mixed/1"),
+        ("nested", "nested/1"),
+        ("turns", "turns/1"),
+    ] {
         let cloud = Cloud::new();
         cloud.run(flow, &["--quiet"]).good();
         cloud.replay(run);
@@ -54,7 +58,9 @@ fn equal_jobs_share_their_definition_and_others_have_their_own() {
     cloud.run("foreach", &["--quiet"]).good();
     cloud.run("linear", &["--quiet"]).good();
     assert_eq!(cloud.fake.calls("registerjobdefinition"), 1);
-    cloud.world.write("wrun.toml", "[batch]\nlog-level = \"all\"\n");
+    cloud
+        .world
+        .write("wrun.toml", "[batch]\nlog-level = \"all\"\n");
     cloud.run("linear", &["--quiet"]).good();
     assert_eq!(cloud.fake.calls("registerjobdefinition"), 2);
 }

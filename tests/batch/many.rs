@@ -44,7 +44,9 @@ fn inside() -> Inside {
                     echo: &|_| {},
                 };
                 let index = container.index.unwrap_or(0);
-                let made = worker.make(index, slot, &around, std::future::pending()).await;
+                let made = worker
+                    .make(index, slot, &around, std::future::pending())
+                    .await;
                 i32::from(made.unwrap().record.result.is_err())
             })
         })
@@ -81,7 +83,9 @@ fn ten_thousand_attempts_cost_few_requests() {
     let cloud = Cloud::with(4, Some(inside()));
     cloud.fake.state().mood.per_second = Some(50);
     // What comes before and after the foreach is executed here.
-    cloud.world.write("wrun.toml", "[steps.square]\nexecutor = \"batch\"\n");
+    cloud
+        .world
+        .write("wrun.toml", "[steps.square]\nexecutor = \"batch\"\n");
     let module = super::world::module("bench_fan");
     let run = ["run", "--module", &module, "--n", &n.to_string(), "--quiet"];
     let begun = std::time::Instant::now();

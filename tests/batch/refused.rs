@@ -66,7 +66,10 @@ fn a_request_that_is_denied() {
 
 #[test]
 fn a_directory_and_a_secret_that_are_not_in_a_container() {
-    let text = said(&format!("grants = [\"read:data=.\"]\n{GOOD}"), Mood::default());
+    let text = said(
+        &format!("grants = [\"read:data=.\"]\n{GOOD}"),
+        Mood::default(),
+    );
     insta::assert_snapshot!(text, @"");
 }
 
@@ -76,7 +79,9 @@ fn an_executor_that_is_not_known() {
     let module = super::world::module("foreach");
     let said = cloud.wrun(&["run", "--module", &module, "--with", "cloud"]);
     insta::assert_snapshot!(cloud.world.text(&said), @"");
-    cloud.world.write("wrun.toml", "[steps.square]\nexecutor = \"cloud\"\n");
+    cloud
+        .world
+        .write("wrun.toml", "[steps.square]\nexecutor = \"cloud\"\n");
     let said = cloud.wrun(&["run", "--module", &module]);
     insta::assert_snapshot!(cloud.world.text(&said), @"");
 }

@@ -37,7 +37,10 @@ fn records(store: &Path, run: &str) -> BTreeMap<(String, u32), Record> {
 /// Runs a flow here and in Batch, and compares all that is kept.
 fn same(flow: &str, run: &str, arguments: &[&str]) {
     let cloud = Cloud::new();
-    for (name, text) in [("a.txt", "one two\n".repeat(50)), ("b.txt", "three\n".into())] {
+    for (name, text) in [
+        ("a.txt", "one two\n".repeat(50)),
+        ("b.txt", "three\n".into()),
+    ] {
         cloud.world.write(name, text);
     }
     let arguments = [arguments, &["--quiet"]].concat();
@@ -64,17 +67,29 @@ fn penguins() {
 
 #[test]
 fn wordcount() {
-    same("wordcount", "wordcount", &["--text", "a.txt", "--text", "b.txt"]);
+    same(
+        "wordcount",
+        "wordcount",
+        &["--text", "a.txt", "--text", "b.txt"],
+    );
 }
 
 #[test]
 fn monte_carlo() {
-    same("monte_carlo", "monte-carlo", &["--rounds", "2", "--tasks", "3"]);
+    same(
+        "monte_carlo",
+        "monte-carlo",
+        &["--rounds", "2", "--tasks", "3"],
+    );
 }
 
 #[test]
 fn grid_search() {
-    same("grid_search", "grid-search", &["--k", "1", "--k", "3", "--folds", "2"]);
+    same(
+        "grid_search",
+        "grid-search",
+        &["--k", "1", "--k", "3", "--folds", "2"],
+    );
 }
 
 #[test]
@@ -84,7 +99,9 @@ fn flaky() {
 
 #[test]
 fn failures_of_every_kind() {
-    let ways = ["well", "second", "error", "fatal", "panic", "timeout", "memory"];
+    let ways = [
+        "well", "second", "error", "fatal", "panic", "timeout", "memory",
+    ];
     let how: Vec<_> = ways.iter().flat_map(|way| ["--how", way]).collect();
     same("lenient", "lenient", &how);
 }

@@ -5,10 +5,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod batch;
+#[path = "cloud.rs"]
+mod cloud;
 mod container;
 mod docker;
 #[path = "moto.rs"]
 mod moto;
+#[path = "../flows/running.rs"]
+mod running;
 mod stack;
 mod template;
 #[path = "../flows/world.rs"]

@@ -239,7 +239,11 @@ impl State {
 
     /// The next child to start, and what is to happen to it.
     fn next(&mut self) -> Option<(usize, usize, Option<Mishap>)> {
-        if self.mood.most_containers.is_some_and(|most| self.containers >= most) {
+        if self
+            .mood
+            .most_containers
+            .is_some_and(|most| self.containers >= most)
+        {
             return None;
         }
         while let Some((job, index)) = self.runnable.pop_front() {
