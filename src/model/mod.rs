@@ -5,10 +5,11 @@
 //! ([`id`], [`pathspec`]), what a module says about itself ([`definition`]), the checked graph that
 //! follows from it ([`graph`], [`validate`]), and what happens to it in a run ([`header`],
 //! [`grant`], [`origin`], [`artifact`], [`record`], [`failure`], [`event`], [`job`]). [`nearest`] finds what a misspelt
-//! name was meant to be.
+//! name was meant to be, [`archive`] makes one of many files.
 //!
 //! Uses nothing of this crate. Every other room uses it.
 
+pub mod archive;
 pub mod artifact;
 pub mod definition;
 pub mod digest;
