@@ -124,7 +124,10 @@ fn ten_thousand_attempts_cost_few_requests() {
         "{objects} objects, {:.3} for each attempt; {journal} segments of the journal",
         objects as f64 / f64::from(n)
     );
-    println!("{:?} from the end of the last task to the start of the join", gap(&cloud));
+    println!(
+        "{:?} from the end of the last task to the start of the join",
+        gap(&cloud)
+    );
     assert!(calls["submitjob"] <= 3, "{calls:?}");
     assert!(!calls.contains_key("listjobs"), "{calls:?}");
     assert_eq!(self::objects(&run.join("tasks")), n as usize);
