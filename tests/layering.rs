@@ -21,7 +21,10 @@ const EDGES: &[(&str, &[&str])] = &[
         "task",
         &["model", "scheduler", "datastore", "snapshot", "sandbox"],
     ),
-    ("executor", &["model", "aws", "scheduler", "task"]),
+    (
+        "executor",
+        &["model", "aws", "config", "datastore", "scheduler", "task"],
+    ),
     (
         "runtime",
         &[
@@ -61,6 +64,9 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("aws_sdk_s3", &["datastore"]),
     ("aws_sdk_batch", &["executor"]),
     ("hyper", &["task"]),
+    ("hyper_rustls", &["task"]),
+    ("hyper_util", &["task"]),
+    ("tower_service", &["task"]),
     ("postcard", &["sandbox", "snapshot"]),
     ("rand_chacha", &["sandbox"]),
     ("zstd", &["datastore"]),

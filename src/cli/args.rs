@@ -83,9 +83,12 @@ pub(crate) enum Command {
     Code(command::code::CodeArgs),
     Tag(command::tag::TagArgs),
     Datastore(command::datastore::DatastoreArgs),
+    Batch(command::batch::BatchArgs),
     Doctor(command::doctor::DoctorArgs),
     Completions(command::completions::CompletionsArgs),
     Man(command::man::ManArgs),
+    #[command(hide = true)]
+    Worker(command::worker::WorkerArgs),
     #[command(hide = true)]
     ExitCodes(command::exit_codes::ExitCodesArgs),
 }
@@ -113,8 +116,10 @@ impl Command {
             Self::Build(args) => command::build::run(cx, args),
             Self::Code(args) => command::code::run(cx, args),
             Self::Doctor(args) => command::doctor::run(cx, args),
+            Self::Batch(args) => command::batch::run(cx, args),
             Self::Completions(args) => command::completions::run(cx, args),
             Self::Man(args) => command::man::run(cx, args),
+            Self::Worker(args) => command::worker::run(cx, args),
             Self::ExitCodes(args) => command::exit_codes::run(cx, args),
         }
     }

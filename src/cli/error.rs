@@ -133,14 +133,18 @@ impl CliError {
         &self.message
     }
 
-    /// Why, the nearest cause first.
-    pub fn causes(&self) -> &[String] {
-        &self.causes
+    /// The message and its first cause, on one line.
+    pub fn in_short(&self) -> String {
+        match self.causes.first() {
+            Some(cause) => format!("{}: {cause}", self.message),
+            None => self.message.clone(),
+        }
     }
 
-    /// What can be done about it.
-    pub fn hints(&self) -> &[String] {
-        &self.hints
+    /// The first piece of advice.
+    pub fn advice(&self) -> String {
+        let none = || "correct it and try again".to_owned();
+        self.hints.first().cloned().unwrap_or_else(none)
     }
 
     /// The error as lines for people; empty when nothing is to be said.

@@ -2,10 +2,12 @@
 
 use super::error::{CliError, Kind};
 use crate::config::ConfigError;
+use crate::config::keys::variable_of;
 use crate::datastore::copy::CopyError;
 use crate::datastore::object::StoreError;
 use crate::datastore::url::DatastoreUrlError;
 use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
+use crate::executor::batch::check::CheckError;
 use crate::model::digest::Digest;
 use crate::model::event::RunStatus;
 use crate::model::validate::Problems;
@@ -293,13 +295,20 @@ fn of_io(error: &std::io::Error) -> Kind {
 
 impl From<StartError> for CliError {
     fn from(error: StartError) -> Self {
+        let error = match error {
+            StartError::Elsewhere(error) => return error.into(),
+            error => error,
+        };
         let (kind, hint) = match &error {
             StartError::File { source, .. } => (of_io(source), None),
-            StartError::Parameter { source, .. } => (Kind::Unavailable, Some(store_hint(source))),
+            StartError::Parameter { source, .. } | StartError::Known(source) => {
+                (Kind::Unavailable, Some(store_hint(source)))
+            }
             StartError::Run(RunError::Store(source)) => {
                 (Kind::Unavailable, Some(store_hint(source)))
             }
             StartError::Run(_) => (Kind::Damaged, None),
+            StartError::Elsewhere(_) => (Kind::Unavailable, None),
             StartError::Journal(error) => (Kind::Unavailable, journal_hint(error)),
             StartError::Drive {
                 source: DriveError::Journal(error),
@@ -317,6 +326,43 @@ impl From<StartError> for CliError {
             )),
             _ => it,
         }
+    }
+}
+
+impl From<CheckError> for CliError {
+    fn from(error: CheckError) -> Self {
+        let (kind, hint) = match &error {
+            CheckError::NotSet { key } => (
+                Kind::Usage,
+                format!(
+                    "name it in `wrun.toml`, `{key} = \"…\"`, or in the variable `{}`",
+                    variable_of(key)
+                ),
+            ),
+            CheckError::Directory { .. } => (
+                Kind::Usage,
+                "`--datastore s3://bucket/prefix` is seen by all; `batch.shared-directory = true` says that the directory is mounted in the containers under the same path".to_owned(),
+            ),
+            CheckError::Grant { hint, .. } => (Kind::Usage, hint.clone()),
+            CheckError::Gpus { .. } => (
+                Kind::Usage,
+                "`batch.platform = \"ec2\"` has GPUs, with a queue of instances".to_owned(),
+            ),
+            CheckError::NoQueue { .. } => (
+                Kind::NotFound,
+                "`batch.queue` names the queue, `AWS_REGION` the region".to_owned(),
+            ),
+            CheckError::Queue { queue, .. } => (
+                Kind::Unavailable,
+                format!("enable it: `aws batch update-job-queue --job-queue {queue} --state ENABLED`"),
+            ),
+            CheckError::Environment { .. } => (
+                Kind::Unavailable,
+                "enable or mend one of them; `batch.platform` says of which kind it must be".to_owned(),
+            ),
+            CheckError::Request { source, .. } => (Kind::Unavailable, source.hint()),
+        };
+        Self::from_error(kind, &error).hint(hint)
     }
 }
 
@@ -348,6 +394,7 @@ impl From<AttachError> for CliError {
     fn from(error: AttachError) -> Self {
         match error {
             AttachError::Past(error) => error.into(),
+            AttachError::Elsewhere(error) => error.into(),
             AttachError::Store(error) => error.into(),
             AttachError::Ended { ref run, status } => {
                 let hint = match status {

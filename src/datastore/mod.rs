@@ -2,7 +2,7 @@
 //!
 //! [`object`] is the narrow trait below all of it; [`layout`] has every key. On top of them lie
 //! [`blob`] (bytes by digest), [`artifact`] (values of records and lists), [`run`] and
-//! [`journal`] (what happens). [`cbor`] is the one form of values, [`codec`] and [`sealed`] how
+//! [`journal`] (what happens), [`jobs`] (what is done elsewhere). [`cbor`] is the one form of values, [`codec`] and [`sealed`] how
 //! bytes are packed and protected, [`format`] and [`url`] which datastore it is.
 //!
 //! Uses `model`. Knows no sandbox, no executor and no terminal.
@@ -19,6 +19,7 @@ pub mod cbor;
 pub mod codec;
 pub mod copy;
 pub mod format;
+pub mod jobs;
 pub mod journal;
 mod layout;
 pub mod lease;

@@ -1,6 +1,8 @@
 //! What is fixed when a run starts.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,10 @@ pub struct Limits {
     pub output_mib: u64,
     /// The elements of one foreach.
     pub items: u32,
+    /// Bytes of the body of one answer over HTTP, in MiB.
+    pub answer_mib: u64,
+    /// The longest time from a request over HTTP to the end of its answer, in milliseconds.
+    pub answer_ms: u64,
 }
 
 impl Default for Limits {
@@ -45,6 +51,8 @@ impl Default for Limits {
             log_kib: 16 * 1024,
             output_mib: 64 * 1024,
             items: 1_000_000,
+            answer_mib: 1024,
+            answer_ms: 5 * 60 * 1000,
         }
     }
 }
@@ -58,6 +66,40 @@ pub struct StepSettings {
     pub timeout_ms: Option<u64>,
     /// How often a failed task is tried again, where said.
     pub retry: Option<Retry>,
+    /// Where its attempts are made; on the driver's machine when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<ExecutorKind>,
+}
+
+/// Where attempts are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutorKind {
+    /// On the driver's machine.
+    Local,
+    /// In containers of AWS Batch.
+    Batch,
+}
+
+impl fmt::Display for ExecutorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Local => "local",
+            Self::Batch => "batch",
+        })
+    }
+}
+
+impl FromStr for ExecutorKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "local" => Ok(Self::Local),
+            "batch" => Ok(Self::Batch),
+            _ => Err(format!("`{text}` is no executor; `local` and `batch` are")),
+        }
+    }
 }
 
 impl StepSettings {
@@ -132,6 +174,9 @@ pub struct RunHeader {
     /// What it was not to take over from there.
     #[serde(default, skip_serializing_if = "Anew::is_nothing")]
     pub anew: Anew,
+    /// Whether it takes results of earlier runs where nothing that they depend on has changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
     /// Who started it: the name of the user at the machine.
     pub user: String,
     /// Tags given when it started. Later ones are kept beside the header.
@@ -142,6 +187,12 @@ pub struct RunHeader {
 }
 
 impl RunHeader {
+    /// Where the attempts of `step` are made.
+    pub fn executor(&self, step: &StepName) -> ExecutorKind {
+        let said = self.steps.get(step).and_then(|it| it.executor);
+        said.unwrap_or(ExecutorKind::Local)
+    }
+
     /// The class of the step that can see the most; none when it is not recorded what the module imports.
     pub fn class(&self) -> Option<Class> {
         if self.imports.is_empty() {

@@ -57,10 +57,6 @@ impl Journal {
     /// # Errors
     /// Why the journal could not be written any more.
     pub async fn push(&mut self, event: Event) -> Result<(), JournalError> {
-        // To say that an attempt is made anew is nobody's who executes one.
-        if matches!(&event, Event::Log { chunks, .. } if chunks.is_empty()) {
-            return Ok(());
-        }
         let sender = self
             .sender
             .as_ref()

@@ -10,6 +10,9 @@ use crate::cli::exit;
 use crate::cli::store::access;
 use crate::config::{Environment, Flags, Settings, Shown, project};
 use crate::datastore::{Datastore, DatastoreError, DatastoreUrl};
+use crate::executor::batch::check;
+use crate::executor::batch::client::Client;
+use crate::model::header::ExecutorKind;
 use crate::report::human;
 use crate::report::table::{Align, Cell, Table};
 use crate::snapshot::TARGET;
@@ -96,6 +99,7 @@ pub(crate) fn run(cx: &Context, args: &DoctorArgs) -> Result<u8, CliError> {
                 false => datastore(&settings.datastore),
             });
             checks.push(code_cache(&settings.code_cache));
+            checks.extend(batch(cx, &settings)?);
             settings.shown()
         }
         Err(error) => {
@@ -211,15 +215,33 @@ fn remote(cx: &Context, settings: &Settings) -> Check {
     match cx.runtime().and_then(|runtime| runtime.block_on(looked)) {
         Ok(found) => Check::good(what, found),
         Err(error) => {
-            let advice = error.hints().first().cloned().unwrap_or_default();
-            let causes = error.causes().join(": ");
-            let found = match causes.as_str() {
-                "" => error.message().to_owned(),
-                causes => format!("{}: {causes}", error.message()),
-            };
+            let (found, advice) = (error.in_short(), error.advice());
             Check::broken(what, found, advice)
         }
     }
+}
+
+/// Whether Batch takes jobs; nothing when nobody said that it is used.
+fn batch(cx: &Context, settings: &Settings) -> Result<Option<Check>, CliError> {
+    let what = "batch";
+    let Some(queue) = &settings.batch.queue else {
+        return Ok(None);
+    };
+    let looked = cx.runtime()?.block_on(async {
+        let client = Client::new(settings.batch.requests_per_second).await;
+        check::queue(&client, &settings.batch).await
+    });
+    Ok(Some(match looked {
+        Ok(()) => Check::good(what, format!("queue `{queue}` takes jobs")),
+        Err(error) => {
+            let error = CliError::from(error);
+            let (found, advice) = (error.in_short(), error.advice());
+            match settings.executor {
+                ExecutorKind::Batch => Check::broken(what, found, advice),
+                ExecutorKind::Local => Check::odd(what, found, advice),
+            }
+        }
+    }))
 }
 
 /// Whether compiled modules can be kept.

@@ -1,6 +1,7 @@
 //! One file per command: its arguments and one function.
 
 pub(crate) mod attach;
+pub(crate) mod batch;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod code;
@@ -22,3 +23,4 @@ pub(crate) mod show;
 pub(crate) mod spin;
 pub(crate) mod tag;
 pub(crate) mod why;
+pub(crate) mod worker;

@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(settings.seed, untouched.seed);
         assert_eq!(settings.compression_level, untouched.compression_level);
         assert_eq!(settings.steps.len(), 1);
-        for key in crate::config::keys::KEYS
+        for key in crate::config::keys::all()
             .iter()
             .filter(|key| !key.name.ends_with("-cache"))
         {
