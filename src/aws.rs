@@ -147,7 +147,12 @@ impl Trouble {
             SdkError::ResponseError(_) => said(Kind::Service, chain(error)),
             _ => {
                 let text = chain(error);
-                said(unsent(&text), text)
+                // How the SDK calls what it was doing says nothing to whoever reads this.
+                let said_so = ["dispatch failure: ", "other: ", "io error: "];
+                let text = said_so.iter().fold(text.as_str(), |text, words| {
+                    text.strip_prefix(words).unwrap_or(text)
+                });
+                said(unsent(text), text.to_owned())
             }
         }
     }

@@ -60,6 +60,7 @@ fn header(run: RunId) -> RunHeader {
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),
+        cache: false,
         user: "ada".to_owned(),
         tags: vec!["first".parse().unwrap()],
         wrun: "0.1.0".to_owned(),

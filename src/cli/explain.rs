@@ -3,6 +3,7 @@
 use super::error::{CliError, Kind};
 use crate::config::ConfigError;
 use crate::config::keys::variable_of;
+use crate::datastore::copy::CopyError;
 use crate::datastore::object::StoreError;
 use crate::datastore::url::DatastoreUrlError;
 use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
@@ -11,6 +12,7 @@ use crate::model::digest::Digest;
 use crate::model::event::RunStatus;
 use crate::model::validate::Problems;
 use crate::runtime::attach::AttachError;
+use crate::runtime::copy::CopyRunError;
 use crate::runtime::diff::DiffError;
 use crate::runtime::drive::DriveError;
 use crate::runtime::past::PastError;
@@ -299,7 +301,9 @@ impl From<StartError> for CliError {
         };
         let (kind, hint) = match &error {
             StartError::File { source, .. } => (of_io(source), None),
-            StartError::Parameter { source, .. } => (Kind::Unavailable, Some(store_hint(source))),
+            StartError::Parameter { source, .. } | StartError::Known(source) => {
+                (Kind::Unavailable, Some(store_hint(source)))
+            }
             StartError::Run(RunError::Store(source)) => {
                 (Kind::Unavailable, Some(store_hint(source)))
             }
@@ -423,6 +427,38 @@ impl From<DiffError> for CliError {
         match error {
             DiffError::Past(error) => error.into(),
             DiffError::Blob(error) => error.into(),
+        }
+    }
+}
+
+impl From<CopyError> for CliError {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Run(error) => error.into(),
+            CopyError::Journal(error) => error.into(),
+            CopyError::Store(error) => error.into(),
+            CopyError::Another { .. } => Self::from_error(Kind::Usage, &error).hint(
+                "runs keep their names: copy it to another datastore, e.g. below another prefix",
+            ),
+            CopyError::Unended { ref run } => Self::from_error(Kind::Unavailable, &error).hint(
+                format!("`wrun attach {run}` goes on where its driver is gone"),
+            ),
+        }
+    }
+}
+
+impl From<CopyRunError> for CliError {
+    fn from(error: CopyRunError) -> Self {
+        match error {
+            CopyRunError::Past(error) => error.into(),
+            CopyRunError::Copy(error) => error.into(),
+            CopyRunError::Blob { ref source, .. } => {
+                let kind = match source {
+                    BlobError::Store(_) => Kind::Unavailable,
+                    _ => Kind::Damaged,
+                };
+                Self::from_error(kind, &error).hint_if(blob_hint(source))
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::file::Raw;
 use super::keys::{Key, key, set, size_in, text, whole};
 use super::quantity;
+use crate::model::header::ExecutorKind;
 
 /// What runs the containers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +110,16 @@ impl Default for Batch {
             shared_directory: false,
         }
     }
+}
+
+/// Where attempts are made.
+pub(super) fn executor(value: &Raw) -> Result<ExecutorKind, String> {
+    let all = [ExecutorKind::Local, ExecutorKind::Batch];
+    let names = all.map(|it| (it.to_string(), it));
+    word(
+        value,
+        names.each_ref().map(|(name, it)| (name.as_str(), *it)),
+    )
 }
 
 /// The settings of Batch, in the order in which they are shown.

@@ -10,7 +10,7 @@ use super::{PathStyle, Seed, Settings};
 use super::{batch, quantity};
 use crate::model::definition::Retry;
 use crate::model::grant::Grant;
-use crate::model::header::{ExecutorKind, StepSettings};
+use crate::model::header::StepSettings;
 use crate::model::name::StepName;
 use crate::model::nearest::nearest;
 
@@ -161,13 +161,21 @@ const KEYS: &[Key] = &[
         |s| s.limits.items.to_string(),
     ),
     key(
+        "limits.answer",
+        "one answer over HTTP",
+        |s, v, _| set(&mut s.limits.answer_mib, size_in(v, 1 << 20, 1 << 20)),
+        |s| quantity::show_size(s.limits.answer_mib << 20),
+    ),
+    key(
+        "limits.answer-time",
+        "the longest time until the end of an answer",
+        |s, v, _| set(&mut s.limits.answer_ms, time(v)),
+        |s| quantity::show_time(s.limits.answer_ms),
+    ),
+    key(
         "executor",
         "where attempts are made: `local` or `batch`",
-        |s, v, _| {
-            let kind: ExecutorKind = text(v)?.parse()?;
-            s.executor = kind;
-            Ok(())
-        },
+        |s, v, _| set(&mut s.executor, batch::executor(v)),
         |s| s.executor.to_string(),
     ),
 ];
@@ -235,7 +243,7 @@ pub(super) fn set_step(
         "disk" => it.resources.disk_mib = Some(size_in(value, 1 << 20, 1 << 30)?),
         "grants" => {}
         "gpus" => it.resources.gpus = Some(whole(value, 0, 64)?),
-        "executor" => it.executor = Some(text(value)?.parse()?),
+        "executor" => it.executor = Some(batch::executor(value)?),
         "cpu" => it.resources.cpu_millis = Some(cpu(value)?),
         "timeout" => it.timeout_ms = Some(time(value)?),
         "retry" | "retry.times" => {

@@ -75,10 +75,23 @@ struct Format {
     id: String,
 }
 
+/// The format and the id of the datastore that there is.
+pub(super) async fn read(store: &dyn ObjectStore) -> Result<(u32, String), DatastoreError> {
+    let found = find(store).await?;
+    let found = found.map(|found| (found.format, found.id));
+    found.ok_or_else(|| DatastoreError::Missing {
+        place: store.place(),
+    })
+}
+
 /// Reads the format; whether there is a datastore.
 pub(super) async fn check(store: &dyn ObjectStore) -> Result<bool, DatastoreError> {
+    Ok(find(store).await?.is_some())
+}
+
+async fn find(store: &dyn ObjectStore) -> Result<Option<Format>, DatastoreError> {
     let Some(object) = store.get(&keys::format(), LIMIT).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     let place = store.place();
     let format: Format =
@@ -91,7 +104,7 @@ pub(super) async fn check(store: &dyn ObjectStore) -> Result<bool, DatastoreErro
             place,
             what: "its format is 0".to_owned(),
         }),
-        1..=FORMAT => Ok(true),
+        1..=FORMAT => Ok(Some(format)),
         found => Err(DatastoreError::Newer { place, found }),
     }
 }

@@ -17,6 +17,7 @@ pub mod artifact;
 pub mod blob;
 pub mod cbor;
 pub mod codec;
+pub mod copy;
 pub mod format;
 pub mod jobs;
 pub mod journal;
@@ -115,6 +116,19 @@ impl Datastore {
             }
         }
         Ok(Self::with_store(store))
+    }
+
+    /// Makes sure that objects may be written, without writing any.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub async fn may_write(&self) -> Result<(), StoreError> {
+        let key = layout::format();
+        let Some(found) = self.store().get(&key, MAX_MANIFEST).await? else {
+            return Ok(());
+        };
+        // It is there, so this changes nothing; who may not write is told so before that is seen.
+        self.store().create(&key, found.bytes).await.map(|_| ())
     }
 
     /// A new datastore in the memory of this process.

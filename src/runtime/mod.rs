@@ -17,6 +17,7 @@ pub mod attach;
 mod books;
 pub mod clock;
 pub mod compare;
+pub mod copy;
 pub mod diff;
 pub mod drive;
 pub mod driver;

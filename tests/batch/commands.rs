@@ -11,7 +11,10 @@ fn jobs_are_listed_and_ended() {
     let running = cloud.start("linear", &[]);
     cloud.until(|fake| fake.calls("submitjob") == 1);
     let listed = cloud.wrun(&["batch", "list"]).good().stdout;
-    insta::assert_snapshot!(listed, @"");
+    insta::assert_snapshot!(listed, @r"
+    run       status    attempts  submitted (UTC)      job
+    linear/1  runnable         1  1970-01-01 00:00:00  00000000-0000-4000-8000-000000000000
+    ");
     let listed = cloud
         .wrun(&["batch", "list", "linear/1", "--json"])
         .good()

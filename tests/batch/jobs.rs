@@ -35,7 +35,17 @@ fn steps_are_executed_where_the_operator_says() {
     assert_eq!(cloud.fake.state().containers, 5);
     assert_eq!(cloud.fake.calls("submitjob"), 1);
     let shown = cloud.world.json(&["show", "foreach/1/square/3"]);
-    assert_eq!(shown["status"], "succeeded", "{shown}");
+    let job = shown["records"][0]["usage"]["job"].as_str();
+    assert!(job.is_some_and(|job| job.ends_with(":3")), "{shown}");
+    let text = cloud
+        .world
+        .wrun(&["show", "foreach/1/square/3"])
+        .good()
+        .stdout;
+    assert!(
+        text.contains(&format!("in Batch, job {}", job.unwrap())),
+        "{text}"
+    );
     cloud.replay("foreach/1");
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use wrun::datastore::{Datastore, DatastoreUrl};
 use wrun::runtime::clock::SystemClock;
@@ -77,6 +78,29 @@ fn objects(directory: &Path) -> usize {
     entries.map(count).sum()
 }
 
+/// The time between the end of the last task of the foreach and the start of its join.
+fn gap(cloud: &Cloud) -> Duration {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let events = runtime.block_on(async {
+        let url: DatastoreUrl = cloud.world.store().to_str().unwrap().parse().unwrap();
+        let datastore = Datastore::open(&url).await.unwrap();
+        let run = datastore.run(&"fan/1".parse().unwrap()).await.unwrap();
+        run.events().await.unwrap()
+    });
+    let (mut last, mut join) = (0, 0);
+    for event in &events {
+        if let Some((task, _, record)) = event.ending() {
+            let begun = record.usage.started_at.0;
+            match task.step.as_str() {
+                "square" => last = last.max(begun + record.usage.wall_us),
+                "sum" => join = begun,
+                _ => {}
+            }
+        }
+    }
+    Duration::from_micros(join - last)
+}
+
 #[test]
 fn ten_thousand_attempts_cost_few_requests() {
     let n = 10_000_u32;
@@ -88,7 +112,7 @@ fn ten_thousand_attempts_cost_few_requests() {
         .write("wrun.toml", "[steps.square]\nexecutor = \"batch\"\n");
     let module = super::world::module("bench_fan");
     let run = ["run", "--module", &module, "--n", &n.to_string(), "--quiet"];
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     cloud.wrun(&run).good();
     let took = begun.elapsed();
     let calls = cloud.fake.state().calls.clone();
@@ -99,6 +123,10 @@ fn ten_thousand_attempts_cost_few_requests() {
     println!(
         "{objects} objects, {:.3} for each attempt; {journal} segments of the journal",
         objects as f64 / f64::from(n)
+    );
+    println!(
+        "{:?} from the end of the last task to the start of the join",
+        gap(&cloud)
     );
     assert!(calls["submitjob"] <= 3, "{calls:?}");
     assert!(!calls.contains_key("listjobs"), "{calls:?}");

@@ -2,7 +2,9 @@
 //!
 //! Only the standard library is used here, so that any test can take this file in by `#[path]`.
 
-use std::collections::VecDeque;
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -19,7 +21,16 @@ const KEPT: usize = 40;
 pub struct Moto {
     child: Child,
     port: u16,
-    said: Arc<Mutex<VecDeque<String>>>,
+    said: Arc<Mutex<Said>>,
+}
+
+/// What the server said.
+#[derive(Debug, Default)]
+struct Said {
+    /// The last lines.
+    lines: VecDeque<String>,
+    /// How many requests there were, by method.
+    requests: BTreeMap<String, u64>,
 }
 
 impl Moto {
@@ -58,10 +69,11 @@ impl Moto {
             .spawn()
             .unwrap_or_else(|e| panic!("`{}` cannot be started: {e}", program.display()));
         let mut lines = BufReader::new(child.stderr.take().expect("it is a pipe")).lines();
-        let mut said = VecDeque::new();
+        let mut said = Said::default();
         let answers = lines.by_ref().map_while(Result::ok).any(|line| {
-            said.push_back(line);
-            said.back().is_some_and(|line| line.contains("Running on"))
+            let answers = line.contains("Running on");
+            said.lines.push_back(line);
+            answers
         });
         if !answers {
             let _ = child.wait();
@@ -74,10 +86,15 @@ impl Moto {
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let mut log = log.lock().expect("nothing panics while it holds the lock");
-                if log.len() == KEPT {
-                    log.pop_front();
+                // `127.0.0.1 - - [date] "PUT /bucket/key HTTP/1.1" 200 -`
+                let method = line.split('"').nth(1).and_then(|it| it.split(' ').next());
+                if let Some(method) = method {
+                    *log.requests.entry(method.to_owned()).or_default() += 1;
                 }
-                log.push_back(line);
+                if log.lines.len() == KEPT {
+                    log.lines.pop_front();
+                }
+                log.lines.push_back(line);
             }
         });
         Some(Self { child, port, said })
@@ -144,7 +161,16 @@ impl Moto {
             .said
             .lock()
             .expect("nothing panics while it holds the lock");
-        said.iter().cloned().collect()
+        said.lines.iter().cloned().collect()
+    }
+
+    /// How many requests it has answered, by method.
+    pub fn requests(&self) -> BTreeMap<String, u64> {
+        let said = self
+            .said
+            .lock()
+            .expect("nothing panics while it holds the lock");
+        said.requests.clone()
     }
 }
 

@@ -47,9 +47,10 @@ A code never changes its meaning. `wrun exit-codes` lists them too.
 ";
 
 /// What is said about the keys of a step.
-const STEP_ABOUT: [(&str, &str); 9] = [
+const STEP_ABOUT: [(&str, &str); 10] = [
     ("cpu", "processors that an attempt needs, e.g. `0.5`"),
     ("disk", "temporary disk that an attempt needs"),
+    ("executor", "where attempts are made: `local` or `batch`"),
     ("gpus", "graphics processors that an attempt needs"),
     (
         "grants",
@@ -78,7 +79,11 @@ pub fn text() -> String {
         writeln!(text, "| [`wrun {name}`](#wrun-{name}) | {about} |").unwrap();
     }
     for command in visible(&tree) {
-        text += &sections(command.get_name(), command);
+        text += &section(command, command.get_name());
+        for verb in visible(command) {
+            let name = format!("{} {}", command.get_name(), verb.get_name());
+            text += &section(verb, &name);
+        }
     }
     text += "\n## Options of every command\n\n";
     tree.get_arguments()
@@ -104,14 +109,7 @@ fn about(command: &Command) -> String {
         .unwrap_or_default()
 }
 
-/// The section of a command, and those of the commands below it.
-fn sections(name: &str, command: &Command) -> String {
-    let below = visible(command).filter(|it| it.get_name() != "help");
-    let below = below.map(|it| sections(&format!("{name} {}", it.get_name()), it));
-    section(name, command) + &below.collect::<String>()
-}
-
-fn section(name: &str, command: &Command) -> String {
+fn section(command: &Command, name: &str) -> String {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim();
     let mut text = format!("\n### wrun {name}\n\n{}.\n", about(command));

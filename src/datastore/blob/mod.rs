@@ -14,6 +14,7 @@ use super::layout as keys;
 use super::object::{Created, Key, ObjectStore, StoreError};
 use crate::model::digest::Digest;
 
+mod copy;
 pub mod layout;
 pub mod reader;
 pub mod writer;
@@ -173,6 +174,17 @@ impl Blobs {
     /// Whether the blob is there, with the length that it was stored with.
     pub async fn contains(&self, digest: &Digest) -> Result<bool, StoreError> {
         is_intact(&*self.store, &keys::blob(digest), digest).await
+    }
+
+    /// Copies a blob to `to` unless it is there, verified on the way; how many bytes were written.
+    ///
+    /// # Errors
+    /// When it is gone or damaged here, or cannot be written there.
+    pub async fn copy(&self, digest: &Digest, to: &Self) -> Result<Option<u64>, BlobError> {
+        // What is copied once is not worth a place in a cache.
+        let from = self.store.uncached();
+        let from = from.as_ref().unwrap_or(&self.store);
+        copy::copy(from, &*to.store, digest).await
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {

@@ -112,7 +112,7 @@ struct State {
     /// Everything is to end.
     cancelled: bool,
     /// Attempts of jobs that an earlier driver has left.
-    before: HashMap<(TaskId, u32), Token>,
+    before: HashMap<(TaskId, u32), Vec<Token>>,
     /// The children of those jobs.
     seats: HashMap<Token, Vec<Seat>>,
 }
@@ -198,7 +198,8 @@ impl BatchExecutor {
             let seats = spec.attempts.iter().map(|it| Seat::of(&it.task)).collect();
             state.seats.insert(job.clone(), seats);
             for it in spec.attempts {
-                state.before.insert((it.task, it.attempt), job.clone());
+                let jobs = state.before.entry((it.task, it.attempt)).or_default();
+                jobs.push(job.clone());
             }
         }
         let shared = Arc::new(Shared {

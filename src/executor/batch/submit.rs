@@ -26,6 +26,7 @@ pub(super) async fn submit(shared: Arc<Shared>) {
     let mut desk = Desk {
         shared,
         registered: HashMap::new(),
+        found: HashMap::new(),
     };
     loop {
         desk.shared.submit.notified().await;
@@ -45,6 +46,8 @@ struct Desk {
     shared: Arc<Shared>,
     /// Job definitions that are known to be there, by shape.
     registered: HashMap<Shape, String>,
+    /// How Batch calls the jobs of an earlier driver; nothing when it does not know them.
+    found: HashMap<Token, Option<String>>,
 }
 
 impl Desk {
@@ -62,28 +65,42 @@ impl Desk {
     }
 
     /// Picks up what an earlier driver has submitted; gives what is to be submitted.
-    async fn adopt(&self, waiting: Vec<Assignment>) -> Vec<Assignment> {
+    async fn adopt(&mut self, waiting: Vec<Assignment>) -> Vec<Assignment> {
         let mut fresh = Vec::new();
         let mut of_jobs: BTreeMap<Token, Vec<Assignment>> = BTreeMap::new();
         for assignment in waiting {
             let key = (assignment.task.clone(), assignment.attempt);
-            match self.shared.state().before.remove(&key) {
-                Some(job) => of_jobs.entry(job).or_default().push(assignment),
-                None => fresh.push(assignment),
+            let jobs = self.shared.state().before.remove(&key);
+            match self.submitted(jobs.unwrap_or_default()).await {
+                Ok(Some(job)) => of_jobs.entry(job).or_default().push(assignment),
+                // New; or stored and never submitted, or so long ago that Batch has forgotten it.
+                Ok(None) => fresh.push(assignment),
+                Err(trouble) => self.fail(&[assignment], &not_submitted(&trouble)),
             }
         }
         for (job, assignments) in of_jobs {
-            let setup = &self.shared.setup;
-            let name = job_name(setup.run.id(), &job);
-            let queue = setup.settings.queue.as_deref().unwrap_or_default();
-            match setup.client.find(queue, &name).await {
-                Ok(Some(id)) => self.fly(job, id, &assignments),
-                // Stored and never submitted, or so long ago that Batch has forgotten it.
-                Ok(None) => fresh.extend(assignments),
-                Err(trouble) => self.fail(&assignments, &not_submitted(&trouble)),
+            if let Some(Some(id)) = self.found.get(&job).cloned() {
+                self.fly(job, id, &assignments);
             }
         }
         fresh
+    }
+
+    /// The first of these jobs that Batch knows.
+    async fn submitted(&mut self, jobs: Vec<Token>) -> Result<Option<Token>, Trouble> {
+        for job in jobs {
+            if !self.found.contains_key(&job) {
+                let setup = &self.shared.setup;
+                let name = job_name(setup.run.id(), &job);
+                let queue = setup.settings.queue.as_deref().unwrap_or_default();
+                let id = setup.client.find(queue, &name).await?;
+                self.found.insert(job.clone(), id);
+            }
+            if self.found[&job].is_some() {
+                return Ok(Some(job));
+            }
+        }
+        Ok(None)
     }
 
     fn fly(&self, job: Token, id: String, assignments: &[Assignment]) {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_batch::types::{ContainerDetail, JobDetail, JobStatus, JobSummary};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::Shared;
 use super::client::DESCRIBED_AT_ONCE;
-use super::flight::{Job, Seat};
+use super::flight::{Flight, Job, Seat};
 use super::verdict::{self, Said as Told};
 use crate::aws::Trouble;
 use crate::datastore::jobs::Left;
@@ -21,7 +21,7 @@ use crate::datastore::run::RunError;
 use crate::executor::Update;
 use crate::model::failure::Failure;
 use crate::model::id::TaskId;
-use crate::model::job::{Made, Said, Token};
+use crate::model::job::{Said, Token};
 use crate::model::record::Record;
 use crate::task::attempt::failed;
 use crate::task::trouble::infrastructure;
@@ -53,9 +53,11 @@ impl Rhythm {
         }
     }
 
-    fn looked(&mut self, found: bool) {
+    /// Looking `took` so long, and something was `found` or nothing.
+    fn looked(&mut self, took: Duration, found: bool) {
         self.look = match found {
-            true => LOOK.0,
+            // Ten thousand attempts take long to look at: half of the time is enough.
+            true => took.clamp(LOOK.0, LOOK.1),
             false => (self.look * 5 / 4).min(LOOK.1),
         };
     }
@@ -79,13 +81,14 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         let mut well = Instant::now();
         while !shared.state().flights.is_empty() {
             tokio::time::sleep(rhythm.look).await;
+            let begun = Instant::now();
             match shared.look().await {
                 Ok(found) => {
-                    rhythm.looked(found > 0);
                     well = Instant::now();
+                    rhythm.looked(begun.elapsed(), found > 0);
                 }
                 Err(error) if well.elapsed() > PATIENCE => shared.give_up(&error),
-                Err(_) => rhythm.looked(false),
+                Err(_) => rhythm.looked(begun.elapsed(), false),
             }
             if rhythm.is_time_to_ask() {
                 // What Batch does not answer now is asked again.
@@ -106,24 +109,19 @@ struct Found {
 impl Shared {
     /// Looks into the datastore, and says how many attempts have ended.
     async fn look(self: &Arc<Self>) -> Result<usize, RunError> {
-        let found = self.find().await?;
-        let mut reading: JoinSet<Result<Option<(Seat, Made)>, RunError>> = JoinSet::new();
+        let mut visits: JoinSet<Result<bool, RunError>> = JoinSet::new();
         let mut ended = 0;
-        for (seat, found) in found {
-            if !found.made {
-                self.hear(&seat, &found.said).await?;
-                continue;
-            }
-            if reading.len() >= READ_AT_ONCE
-                && let Some(read) = reading.join_next().await
+        for (seat, found) in self.find().await? {
+            if visits.len() >= READ_AT_ONCE
+                && let Some(visit) = visits.join_next().await
             {
-                ended += self.take(read).await?;
+                ended += usize::from(joined(visit)?);
             }
             let shared = self.clone();
-            reading.spawn(async move { shared.read(seat).await });
+            visits.spawn(async move { shared.visit(&seat, &found).await });
         }
-        while let Some(read) = reading.join_next().await {
-            ended += self.take(read).await?;
+        while let Some(visit) = visits.join_next().await {
+            ended += usize::from(joined(visit)?);
         }
         Ok(ended)
     }
@@ -165,38 +163,36 @@ impl Shared {
         Ok(found)
     }
 
-    async fn read(&self, seat: Seat) -> Result<Option<(Seat, Made)>, RunError> {
-        let flight = self.state().flights.get(&seat).cloned();
+    /// Passes on what was found of an attempt, and says whether it has ended.
+    async fn visit(&self, seat: &Seat, found: &Found) -> Result<bool, RunError> {
+        let flight = self.state().flights.get(seat).cloned();
         let Some(flight) = flight else {
-            return Ok(None);
+            return Ok(false);
         };
-        let made = self.setup.run.attempt(&flight.task, flight.attempt).await?;
-        Ok(made.map(|made| (seat, made)))
-    }
-
-    /// Passes on a record that was read, and says how many attempts have ended by it.
-    async fn take(
-        &self,
-        read: Result<Result<Option<(Seat, Made)>, RunError>, tokio::task::JoinError>,
-    ) -> Result<usize, RunError> {
-        let read = match read {
-            Ok(read) => read?,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        let made = match found.made {
+            true => self.setup.run.attempt(&flight.task, flight.attempt).await?,
+            false => None,
         };
-        let Some((seat, made)) = read else {
-            return Ok(0);
-        };
-        self.hear_worker(&seat, &made.worker, made.said).await?;
-        self.land(&seat, made.record);
-        Ok(1)
+        match made {
+            Some(made) => {
+                self.hear_worker(seat, &made.worker, made.said).await?;
+                self.land(seat, made.record);
+                Ok(true)
+            }
+            None => {
+                self.hear(seat, &flight, &found.said).await?;
+                Ok(false)
+            }
+        }
     }
 
     /// Passes on what workers of an attempt have said since.
-    async fn hear(&self, seat: &Seat, said: &BTreeMap<Token, u32>) -> Result<(), RunError> {
-        let flight = self.state().flights.get(seat).cloned();
-        let Some(flight) = flight else {
-            return Ok(());
-        };
+    async fn hear(
+        &self,
+        seat: &Seat,
+        flight: &Flight,
+        said: &BTreeMap<Token, u32>,
+    ) -> Result<(), RunError> {
         // One that was not heard before has replaced the one that was.
         let current = flight.heard.as_ref().map(|(worker, _)| worker);
         let is_new = |worker: &&Token| Some(*worker) != current && !flight.silent.contains(*worker);
@@ -409,6 +405,14 @@ impl Shared {
             record.usage.job = Some(told.job);
             self.land(seat, record);
         }
+    }
+}
+
+/// What a visit gave; its panic goes on here.
+fn joined<T>(visit: Result<T, JoinError>) -> T {
+    match visit {
+        Ok(given) => given,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 

@@ -126,12 +126,6 @@ impl Fake {
         self.shared.changed.notify_all();
     }
 
-    /// Takes away the hosts of all containers that run now, without a word; how many there were.
-    pub fn reclaim(&self) -> usize {
-        self.state()
-            .kill_running("Host EC2 (instance i-0123456789abcdef0) terminated.")
-    }
-
     /// Asks all containers that run now to end, as hosts do before they are taken away; how many.
     pub fn warn(&self) -> usize {
         self.state().signal_running()
