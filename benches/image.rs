@@ -46,7 +46,9 @@ fn mib(path: &Path) -> f64 {
 fn sizes(place: &Place) -> Vec<Row> {
     let file = place.path().join("image.tar");
     let output = file.to_str().expect("a plain path");
-    wrun(&["--quiet", "batch", "image", "--tag", NAME, "--output", output]);
+    wrun(&[
+        "--quiet", "batch", "image", "--tag", NAME, "--output", output,
+    ]);
     wrun(&["--quiet", "batch", "image", "--tag", NAME]);
     let program = mib(Path::new(env!("CARGO_BIN_EXE_wrun")));
     let whole = mib(&file);
@@ -56,17 +58,27 @@ fn sizes(place: &Place) -> Vec<Row> {
         Row::note("the program", program, "MiB"),
         Row::note("libraries, certificates, the rest", whole - program, "MiB"),
         Row::note("the image", whole, "MiB"),
-        Row::note("packed, as registries keep it", mib(&place.path().join("image.tar.gz")), "MiB"),
+        Row::note(
+            "packed, as registries keep it",
+            mib(&place.path().join("image.tar.gz")),
+            "MiB",
+        ),
     ]
 }
 
 /// A command in the image, or outside of it, with a home that is kept or new.
 fn command(place: &Place, modules: &Path, home: Option<&Path>) -> Command {
     let mut command = Command::new("docker");
-    let user = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let user = format!(
+        "{}:{}",
+        rustix::process::getuid().as_raw(),
+        rustix::process::getgid().as_raw()
+    );
     command.args(["run", "--rm", "--user", &user]);
     let mut mount = |from: &Path, to: &str| {
-        command.arg("--volume").arg(format!("{}:{to}", from.display()));
+        command
+            .arg("--volume")
+            .arg(format!("{}:{to}", from.display()));
     };
     mount(place.path(), "/place");
     mount(modules, "/modules");
@@ -96,7 +108,11 @@ fn starts(place: &Place, modules: &Path) -> Vec<Row> {
     });
     vec![
         Row::note("start to end of `wrun --version`", empty, "ms"),
-        Row::note("start to the end of the first task, module compiled first", first, "ms"),
+        Row::note(
+            "start to the end of the first task, module compiled first",
+            first,
+            "ms",
+        ),
         Row::note("the same, module compiled before", again, "ms"),
         Row::note("the same, without a container", bare, "ms"),
     ]
