@@ -82,9 +82,13 @@ pub(crate) enum Command {
     Get(command::get::GetArgs),
     Code(command::code::CodeArgs),
     Tag(command::tag::TagArgs),
+    Batch(command::batch::BatchArgs),
+    Datastore(command::datastore::DatastoreArgs),
     Doctor(command::doctor::DoctorArgs),
     Completions(command::completions::CompletionsArgs),
     Man(command::man::ManArgs),
+    #[command(hide = true)]
+    Worker(command::worker::WorkerArgs),
     #[command(hide = true)]
     ExitCodes(command::exit_codes::ExitCodesArgs),
 }
@@ -100,6 +104,7 @@ impl Command {
             Self::Logs(args) => command::logs::run(cx, args),
             Self::Get(args) => command::get::run(cx, args),
             Self::Tag(args) => command::tag::run(cx, args),
+            Self::Datastore(args) => command::datastore::run(cx, args),
             Self::New(args) => command::new::run(cx, args),
             Self::Run(args) => command::run::run(cx, args),
             Self::Resume(args) => command::resume::run(cx, args),
@@ -111,8 +116,10 @@ impl Command {
             Self::Build(args) => command::build::run(cx, args),
             Self::Code(args) => command::code::run(cx, args),
             Self::Doctor(args) => command::doctor::run(cx, args),
+            Self::Batch(args) => command::batch::run(cx, args),
             Self::Completions(args) => command::completions::run(cx, args),
             Self::Man(args) => command::man::run(cx, args),
+            Self::Worker(args) => command::worker::run(cx, args),
             Self::ExitCodes(args) => command::exit_codes::run(cx, args),
         }
     }

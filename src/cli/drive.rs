@@ -9,6 +9,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::exit;
 use super::flow;
+use crate::config::Settings;
 use crate::model::event::{Event, RunStatus};
 use crate::model::graph::FlowGraph;
 use crate::report::jsonl::Jsonl;
@@ -18,6 +19,7 @@ use crate::report::terminal::{Surroundings, Terminal};
 use crate::report::{self, Reporter};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::drive::Interrupt;
+use crate::runtime::elsewhere::Elsewhere;
 use crate::runtime::start::{Machine, Started};
 use crate::task::attempt::Clock;
 
@@ -33,8 +35,8 @@ impl Stage {
     /// A stage on which nothing happens yet.
     ///
     /// # Errors
-    /// When the system does not say where the running program is.
-    pub(crate) fn new() -> Result<Self, CliError> {
+    /// When the system does not say where the running program is, or `settings` name no datastore.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, CliError> {
         let (listener, events) = std::sync::mpsc::channel();
         let (ask, interrupts) = tokio::sync::mpsc::unbounded_channel();
         let machine = Machine {
@@ -42,6 +44,10 @@ impl Stage {
             launcher: flow::launcher()?,
             listener,
             interrupts,
+            elsewhere: Some(Elsewhere {
+                settings: settings.batch.clone(),
+                datastore: settings.datastore.parse()?,
+            }),
         };
         Ok(Self {
             machine,

@@ -133,6 +133,20 @@ impl CliError {
         &self.message
     }
 
+    /// The message and its first cause, on one line.
+    pub fn in_short(&self) -> String {
+        match self.causes.first() {
+            Some(cause) => format!("{}: {cause}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// The first piece of advice.
+    pub fn advice(&self) -> String {
+        let none = || "correct it and try again".to_owned();
+        self.hints.first().cloned().unwrap_or_else(none)
+    }
+
     /// The error as lines for people; empty when nothing is to be said.
     pub fn render(&self, style: &Style) -> String {
         if self.kind == Kind::BrokenPipe {

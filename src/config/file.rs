@@ -18,6 +18,8 @@ pub enum Raw {
     Integer(i64),
     /// A number with a point.
     Float(f64),
+    /// `true` or `false`.
+    Boolean(bool),
     /// Texts in brackets.
     List(Vec<String>),
     /// Any other kind, by name.
@@ -30,6 +32,7 @@ impl fmt::Display for Raw {
             Self::Text(text) => f.pad(text),
             Self::Integer(number) => f.pad(&number.to_string()),
             Self::Float(number) => f.pad(&number.to_string()),
+            Self::Boolean(truth) => f.pad(&truth.to_string()),
             Self::List(texts) => f.pad(&texts.join(", ")),
             Self::Other(kind) => f.pad(kind),
         }
@@ -99,7 +102,7 @@ fn flatten(entries: &mut Vec<Entry>, text: &str, prefix: &str, table: &DeTable<'
                 .as_str()
                 .parse()
                 .map_or(Raw::Other("a number"), Raw::Float),
-            DeValue::Boolean(_) => Raw::Other("a truth value"),
+            DeValue::Boolean(truth) => Raw::Boolean(*truth),
             DeValue::Datetime(_) => Raw::Other("a date"),
             DeValue::Array(values) => {
                 let text = |value: &DeValue<'_>| Some(value.as_str()?.to_owned());

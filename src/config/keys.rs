@@ -1,13 +1,13 @@
 //! Every setting: its name, how a value is set and how it is shown.
 //!
-//! A new setting is a field of [`Settings`] and one entry of [`KEYS`]. Its variable follows from its
+//! A new setting is a field of [`Settings`] and one entry of a list here, or of [`batch`]. Its variable follows from its
 //! name: `limits.memory` is `WRUN_LIMITS_MEMORY`.
 
 use std::path::{Path, PathBuf};
 
 use super::file::Raw;
-use super::quantity;
-use super::{Seed, Settings};
+use super::{PathStyle, Seed, Settings};
+use super::{batch, quantity};
 use crate::model::definition::Retry;
 use crate::model::grant::Grant;
 use crate::model::header::StepSettings;
@@ -28,7 +28,7 @@ pub struct Key {
     pub(super) show: fn(&Settings) -> String,
 }
 
-const fn key(
+pub(super) const fn key(
     name: &'static str,
     about: &'static str,
     set: Set,
@@ -42,8 +42,8 @@ const fn key(
     }
 }
 
-/// All settings but those of single steps, in the order in which they are shown.
-pub const KEYS: &[Key] = &[
+/// The settings that have no list of their own, in the order in which they are shown.
+const KEYS: &[Key] = &[
     key(
         "datastore",
         "where runs are kept: a directory or a URL",
@@ -78,6 +78,27 @@ pub const KEYS: &[Key] = &[
             Ok(())
         },
         |s| s.code_cache.display().to_string(),
+    ),
+    key(
+        "blob-cache",
+        "the directory of blobs that were read from S3",
+        |s, v, from| {
+            s.blob_cache = PathBuf::from(path(&text(v)?, from)?);
+            Ok(())
+        },
+        |s| s.blob_cache.display().to_string(),
+    ),
+    key(
+        "blob-cache-size",
+        "how much that directory may hold",
+        |s, v, _| set(&mut s.blob_cache_mib, size_in(v, 1 << 20, 1 << 30)),
+        |s| quantity::show_size(s.blob_cache_mib << 20),
+    ),
+    key(
+        "s3.path-style",
+        "whether a bucket stands in the path of a URL: `auto`, `always` or `never`",
+        set_path_style,
+        |s| s.path_style.to_string(),
     ),
     key(
         "seed",
@@ -151,12 +172,24 @@ pub const KEYS: &[Key] = &[
         |s, v, _| set(&mut s.limits.answer_ms, time(v)),
         |s| quantity::show_time(s.limits.answer_ms),
     ),
+    key(
+        "executor",
+        "where attempts are made: `local` or `batch`",
+        |s, v, _| set(&mut s.executor, batch::executor(v)),
+        |s| s.executor.to_string(),
+    ),
 ];
+
+/// Every setting but those of single steps.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(batch::KEYS)
+}
 
 /// What can be said about a single step, after `steps.NAME.`.
 pub const STEP_KEYS: &[&str] = &[
     "cpu",
     "disk",
+    "executor",
     "gpus",
     "grants",
     "memory",
@@ -167,7 +200,7 @@ pub const STEP_KEYS: &[&str] = &[
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
+    all().find(|key| key.name == name)
 }
 
 /// The variable of a key.
@@ -177,7 +210,7 @@ pub fn variable_of(key: &str) -> String {
 
 /// The key of a variable.
 pub fn of_variable(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| variable_of(key.name) == name)
+    all().find(|key| variable_of(key.name) == name)
 }
 
 /// Takes `steps.NAME.FIELD` apart when the field is one.
@@ -210,6 +243,7 @@ pub(super) fn set_step(
         "disk" => it.resources.disk_mib = Some(size_in(value, 1 << 20, 1 << 30)?),
         "grants" => {}
         "gpus" => it.resources.gpus = Some(whole(value, 0, 64)?),
+        "executor" => it.executor = Some(batch::executor(value)?),
         "cpu" => it.resources.cpu_millis = Some(cpu(value)?),
         "timeout" => it.timeout_ms = Some(time(value)?),
         "retry" | "retry.times" => {
@@ -242,6 +276,7 @@ pub(super) fn show_step(step: &StepSettings) -> Vec<(&'static str, String)> {
     let all = [
         ("cpu", cpu),
         ("disk", step.resources.disk_mib.map(mib)),
+        ("executor", step.executor.map(|kind| kind.to_string())),
         ("gpus", step.resources.gpus.map(|gpus| gpus.to_string())),
         ("memory", step.resources.memory_mib.map(mib)),
         ("retry.backoff", backoff),
@@ -285,7 +320,7 @@ pub(super) fn show_grants(grants: &[Grant]) -> String {
     }
 }
 
-fn set<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
+pub(super) fn set<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
     *field = value?;
     Ok(())
 }
@@ -301,7 +336,17 @@ fn set_seed(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String
     Ok(())
 }
 
-fn text(value: &Raw) -> Result<String, String> {
+fn set_path_style(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String> {
+    let styles = [PathStyle::Auto, PathStyle::Always, PathStyle::Never];
+    let given = text(value)?;
+    settings.path_style = *styles
+        .iter()
+        .find(|style| style.to_string() == given)
+        .ok_or("is `auto`, `always` or `never`")?;
+    Ok(())
+}
+
+pub(super) fn text(value: &Raw) -> Result<String, String> {
     match value {
         Raw::Text(text) if !text.trim().is_empty() => Ok(text.clone()),
         Raw::Text(_) => Err("is empty".to_owned()),
@@ -325,11 +370,11 @@ fn path(text: &str, from: &Path) -> Result<String, String> {
 }
 
 /// A whole number from `least` to `most`, which both fit into `T`.
-fn whole<T: TryFrom<u64>>(value: &Raw, least: u64, most: u64) -> Result<T, String> {
+pub(super) fn whole<T: TryFrom<u64>>(value: &Raw, least: u64, most: u64) -> Result<T, String> {
     let number = match value {
         Raw::Integer(number) => u64::try_from(*number).ok(),
         Raw::Text(text) => text.trim().parse().ok(),
-        Raw::Float(_) | Raw::List(_) | Raw::Other(_) => None,
+        Raw::Float(_) | Raw::Boolean(_) | Raw::List(_) | Raw::Other(_) => None,
     };
     let fits = number.filter(|number| (least..=most).contains(number));
     let range = || format!("takes a whole number from {least} to {most}");
@@ -338,7 +383,7 @@ fn whole<T: TryFrom<u64>>(value: &Raw, least: u64, most: u64) -> Result<T, Strin
 }
 
 /// A size in multiples of `unit`, at least one and at most `most` of them.
-fn size_in<T: TryFrom<u64>>(value: &Raw, unit: u64, most: u64) -> Result<T, String> {
+pub(super) fn size_in<T: TryFrom<u64>>(value: &Raw, unit: u64, most: u64) -> Result<T, String> {
     let bytes = match value {
         Raw::Text(text) => quantity::size(text)?,
         other => quantity::size(&other.to_string())?,
@@ -368,7 +413,7 @@ fn cpu(value: &Raw) -> Result<u32, String> {
         Raw::Integer(number) => Some(*number as f64),
         Raw::Float(number) => Some(*number),
         Raw::Text(text) => text.trim().parse().ok(),
-        Raw::List(_) | Raw::Other(_) => None,
+        Raw::Boolean(_) | Raw::List(_) | Raw::Other(_) => None,
     };
     let fits = cores.filter(|cores| (0.001..=1024.0).contains(cores));
     let range = || "takes a number of processors from 0.001 to 1024".to_owned();
@@ -389,7 +434,7 @@ pub(super) fn similar(key: &str) -> Option<String> {
         None => (String::new(), key),
     };
     let known: Vec<&str> = match prefix.is_empty() {
-        true => KEYS.iter().map(|key| key.name).collect(),
+        true => all().map(|key| key.name).collect(),
         false => STEP_KEYS.to_vec(),
     };
     let given = name.replace('_', "-");
@@ -408,6 +453,6 @@ pub(super) fn names_beside(key: &str) -> Vec<&'static str> {
     if is_of_step {
         STEP_KEYS.to_vec()
     } else {
-        KEYS.iter().map(|key| key.name).collect()
+        all().map(|key| key.name).collect()
     }
 }

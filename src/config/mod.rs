@@ -3,13 +3,15 @@
 //! Flags come before `WRUN_*` variables, these before `wrun.toml` beside the flow's `Cargo.toml`, that
 //! before `wrun.toml` at the root of its workspace, that before the user's
 //! `$XDG_CONFIG_HOME/wrun/config.toml`, and that before what is built in. [`keys`] is the list of all settings, [`project`] finds
-//! the files, [`file`](mod@file) reads one, [`quantity`] reads sizes and times.
+//! the files, [`file`](mod@file) reads one, [`quantity`] reads sizes and times,
+//! [`batch`] is what is told to AWS Batch.
 //!
 //! A key that is not known is an error with the file and the line: a setting that is misspelt would
 //! otherwise be one that is silently not there.
 //!
 //! Uses `model`. Reads files and nothing else: the environment is given to it.
 
+pub mod batch;
 pub mod file;
 pub mod keys;
 pub mod project;
@@ -20,9 +22,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::model::grant::Grants;
-use crate::model::header::{Limits, StepSettings};
+use crate::model::header::{ExecutorKind, Limits, StepSettings};
 use crate::model::name::StepName;
 
+use batch::Batch;
 use file::Raw;
 use project::Project;
 
@@ -74,6 +77,28 @@ impl fmt::Display for Seed {
     }
 }
 
+/// Whether the name of a bucket stands in the path of a URL or in the name of its host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathStyle {
+    /// In the path where the user gives an endpoint.
+    #[default]
+    Auto,
+    /// In the path.
+    Always,
+    /// In the name of the host.
+    Never,
+}
+
+impl fmt::Display for PathStyle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        })
+    }
+}
+
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -85,6 +110,12 @@ pub struct Settings {
     pub compression_level: i32,
     /// The directory of compiled modules, absolute.
     pub code_cache: PathBuf,
+    /// The directory of blobs that were read from S3, absolute.
+    pub blob_cache: PathBuf,
+    /// How much that directory may hold, in MiB.
+    pub blob_cache_mib: u64,
+    /// How buckets are addressed.
+    pub path_style: PathStyle,
     /// Where chance comes from.
     pub seed: Seed,
     /// The limits of every sandbox.
@@ -93,6 +124,10 @@ pub struct Settings {
     pub steps: BTreeMap<StepName, StepSettings>,
     /// What steps may touch; values of variables are not looked at yet.
     pub grants: Grants,
+    /// Where attempts are made, of steps of which nothing else is said.
+    pub executor: ExecutorKind,
+    /// What AWS Batch is told about jobs.
+    pub batch: Batch,
     /// The project that was found.
     pub project: Project,
     origins: BTreeMap<String, Origin>,
@@ -269,7 +304,7 @@ impl Settings {
         for path in files {
             it.apply_file(&path)?;
         }
-        for key in keys::KEYS {
+        for key in keys::all() {
             let name = keys::variable_of(key.name);
             if let Some(value) = environment.get(&name) {
                 let origin = Origin::Variable(name.clone());
@@ -285,19 +320,24 @@ impl Settings {
     fn built_in(project: Project, environment: &Environment) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cache = environment.directory("XDG_CACHE_HOME", ".cache");
-        let code_cache = match cache {
-            Some(cache) => cache.join("wrun/code"),
-            None => project.home().join("code"),
+        let (code_cache, blob_cache) = match cache {
+            Some(cache) => (cache.join("wrun/code"), cache.join("wrun/blobs")),
+            None => (project.home().join("code"), project.home().join("cache")),
         };
         Self {
             datastore: project.datastore().to_string_lossy().into_owned(),
             max_workers: cores,
             compression_level: 1,
             code_cache,
+            blob_cache,
+            blob_cache_mib: 4096,
+            path_style: PathStyle::Auto,
             seed: Seed::Fixed(0),
             limits: Limits::default(),
             steps: BTreeMap::new(),
             grants: Grants::default(),
+            executor: ExecutorKind::Local,
+            batch: Batch::default(),
             project,
             origins: BTreeMap::new(),
         }
@@ -327,7 +367,10 @@ impl Settings {
         let origin = if environment.get(&variable) == Some(value) {
             Origin::Variable(variable)
         } else {
-            Origin::Flag(format!("--{}", key.replace('.', "-")))
+            Origin::Flag(match key {
+                "executor" => "--with".to_owned(),
+                _ => format!("--{}", key.replace('.', "-")),
+            })
         };
         self.apply(key, &Raw::Text(value.to_owned()), directory, origin)
     }
@@ -370,10 +413,9 @@ impl Settings {
         self.origins.get(key).cloned().unwrap_or_default()
     }
 
-    /// Every setting, in the order of [`keys::KEYS`], then what is said about steps.
+    /// Every setting, in the order of [`keys::all`], then what is said about steps.
     pub fn shown(&self) -> Vec<Shown> {
-        let mut shown: Vec<_> = keys::KEYS
-            .iter()
+        let mut shown: Vec<_> = keys::all()
             .map(|key| Shown {
                 key: key.name.to_owned(),
                 value: (key.show)(self),

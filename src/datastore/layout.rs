@@ -8,6 +8,9 @@
 //! snapshots/<64 hex>                    a code snapshot's manifest, named likewise
 //! flows/<flow>/index/<inverted number>  header of a run; creating it allots the number
 //! flows/<flow>/runs/<n>/journal/<seq>   a segment of the journal                 create-only
+//! flows/<flow>/runs/<n>/jobs/<job>      attempts to be made elsewhere           create-only
+//! flows/<flow>/runs/<n>/tasks/<step>/<task>/attempt-<k>  one that was made there  create-only
+//! flows/<flow>/runs/<n>/tasks/<step>/<task>/said-<k>-<worker>-<seq>  what it said meanwhile
 //! flows/<flow>/runs/<n>/lease           who drives it                             replaced if unchanged
 //! flows/<flow>/runs/<n>/summary         what became of an ended run
 //! flows/<flow>/runs/<n>/tags            tags as they are now                     replaced if unchanged
@@ -19,8 +22,9 @@
 
 use super::object::{Key, Prefix};
 use crate::model::digest::Digest;
-use crate::model::id::{RunId, RunNumber};
-use crate::model::name::FlowName;
+use crate::model::id::{RunId, RunNumber, TaskId};
+use crate::model::job::Token;
+use crate::model::name::{FlowName, StepName};
 use crate::model::time::Timestamp;
 
 fn key(text: String) -> Key {
@@ -40,6 +44,11 @@ pub(crate) fn format() -> Key {
 pub(crate) fn blob(digest: &Digest) -> Key {
     let hex = digest.to_string();
     key(format!("blobs/{}/{hex}", &hex[..2]))
+}
+
+/// Whether what lies under a key never changes: its name is the digest of what it says.
+pub(crate) fn is_immutable(key: &Key) -> bool {
+    key.as_str().starts_with("blobs/") || key.as_str().starts_with("snapshots/")
 }
 
 /// The manifest of a code snapshot.
@@ -109,6 +118,50 @@ pub(crate) fn segment(run: &RunId, number: u64) -> Key {
 pub(crate) fn segment_of(key: &Key) -> Option<u64> {
     let digits = key.as_str().rsplit('/').next()?;
     digits.parse().ok().filter(|_| digits.len() >= 10)
+}
+
+/// The jobs of a run.
+pub(crate) fn jobs(run: &RunId) -> Prefix {
+    prefix(format!("flows/{}/runs/{}/jobs/", run.flow, run.number))
+}
+
+/// A job.
+pub(crate) fn job(run: &RunId, job: &Token) -> Key {
+    key(format!("flows/{}/runs/{}/jobs/{job}", run.flow, run.number))
+}
+
+/// The job with this key.
+pub(crate) fn job_of(key: &Key) -> Option<Token> {
+    key.as_str().rsplit('/').next()?.parse().ok()
+}
+
+/// What was made elsewhere of a step.
+pub(crate) fn tasks(run: &RunId, step: &StepName) -> Prefix {
+    let (flow, number) = (&run.flow, run.number);
+    prefix(format!("flows/{flow}/runs/{number}/tasks/{step}/"))
+}
+
+/// A key before all that was made elsewhere of `task`, and behind that of tasks before it.
+pub(crate) fn before_task(run: &RunId, task: &TaskId) -> Key {
+    let (flow, number) = (&run.flow, run.number);
+    // `a` stands before `attempt-…` and `said-…`.
+    key(format!("flows/{flow}/runs/{number}/tasks/{task}/a"))
+}
+
+/// The record of an attempt that was made elsewhere.
+pub(crate) fn attempt(run: &RunId, task: &TaskId, attempt: u32) -> Key {
+    let (flow, number) = (&run.flow, run.number);
+    key(format!(
+        "flows/{flow}/runs/{number}/tasks/{task}/attempt-{attempt}"
+    ))
+}
+
+/// What a worker says for the `seq`th time of the attempt that it makes.
+pub(crate) fn said(run: &RunId, task: &TaskId, attempt: u32, worker: &Token, seq: u32) -> Key {
+    let (flow, number) = (&run.flow, run.number);
+    key(format!(
+        "flows/{flow}/runs/{number}/tasks/{task}/said-{attempt}-{worker}-{seq:06}"
+    ))
 }
 
 /// Who drives a run.

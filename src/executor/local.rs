@@ -152,6 +152,10 @@ impl Executor for LocalExecutor {
         self.shared.cancelled.store(true, Ordering::Release);
         self.shared.cancel.notify_waiters();
     }
+
+    fn leave(&mut self) {
+        self.cancel();
+    }
 }
 
 /// Executes one assignment after the other until the executor is gone.

@@ -1,11 +1,15 @@
 //! Takes assignments and gives back what becomes of them.
 //!
 //! An executor decides *where* an attempt runs, never *how*: all of them call
-//! [`crate::task::attempt::run_attempt`]. [`local`] has cells on this machine.
+//! [`crate::task::attempt::run_attempt`]. [`local`] has cells on this machine, [`batch`] containers of
+//! AWS Batch, and [`router`] sends each step's attempts to its own.
 //!
-//! Uses `model`, `scheduler` (its assignments) and `task`.
+//! Uses `model`, `scheduler` (its assignments) and `task`; what makes attempts elsewhere also uses
+//! `datastore`, through which it hears of them, `config` and `aws`.
 
+pub mod batch;
 pub mod local;
+pub mod router;
 
 use async_trait::async_trait;
 
@@ -48,6 +52,16 @@ pub enum Update {
         /// What was printed.
         chunks: Vec<LogChunk>,
     },
+    /// The attempt began anew, because the machine was lost on which it was made: what it has printed
+    /// so far is void.
+    Anew {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// When that was seen.
+        at: Timestamp,
+    },
     /// The attempt ended. Everything that the record refers to is durable.
     Finished {
         /// The task.
@@ -79,4 +93,8 @@ pub trait Executor: Send {
 
     /// Ends everything that is running, at once. Their records say that they were cancelled.
     fn cancel(&mut self);
+
+    /// Leaves everything to another driver: what runs on this machine ends with this process, what
+    /// runs elsewhere goes on. Nothing is heard any more.
+    fn leave(&mut self);
 }

@@ -1,6 +1,8 @@
 //! What is fixed when a run starts.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +66,40 @@ pub struct StepSettings {
     pub timeout_ms: Option<u64>,
     /// How often a failed task is tried again, where said.
     pub retry: Option<Retry>,
+    /// Where its attempts are made; on the driver's machine when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<ExecutorKind>,
+}
+
+/// Where attempts are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutorKind {
+    /// On the driver's machine.
+    Local,
+    /// In containers of AWS Batch.
+    Batch,
+}
+
+impl fmt::Display for ExecutorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Local => "local",
+            Self::Batch => "batch",
+        })
+    }
+}
+
+impl FromStr for ExecutorKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "local" => Ok(Self::Local),
+            "batch" => Ok(Self::Batch),
+            _ => Err(format!("`{text}` is no executor; `local` and `batch` are")),
+        }
+    }
 }
 
 impl StepSettings {
@@ -138,6 +174,9 @@ pub struct RunHeader {
     /// What it was not to take over from there.
     #[serde(default, skip_serializing_if = "Anew::is_nothing")]
     pub anew: Anew,
+    /// Whether it takes results of earlier runs where nothing that they depend on has changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
     /// Who started it: the name of the user at the machine.
     pub user: String,
     /// Tags given when it started. Later ones are kept beside the header.
@@ -148,6 +187,12 @@ pub struct RunHeader {
 }
 
 impl RunHeader {
+    /// Where the attempts of `step` are made.
+    pub fn executor(&self, step: &StepName) -> ExecutorKind {
+        let said = self.steps.get(step).and_then(|it| it.executor);
+        said.unwrap_or(ExecutorKind::Local)
+    }
+
     /// The class of the step that can see the most; none when it is not recorded what the module imports.
     pub fn class(&self) -> Option<Class> {
         if self.imports.is_empty() {

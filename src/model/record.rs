@@ -84,6 +84,9 @@ pub struct Usage {
     pub cpu_us: u64,
     /// The most memory that the instance had, in bytes.
     pub peak_memory: u64,
+    /// The job of a service that executed it, as that service calls it; none where the driver is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 /// What an attempt asked about itself and its surroundings, and so what its result may depend on

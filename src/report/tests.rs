@@ -82,6 +82,7 @@ fn header() -> RunHeader {
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),
+        cache: false,
         user: "ada".into(),
         tags: Vec::new(),
         wrun: "0.1.0".into(),
@@ -102,6 +103,7 @@ fn record(result: Result<Outcome, Failure>, start: u64, ms: u64) -> Record {
             wall_us: ms * 1000,
             cpu_us: 0,
             peak_memory: 1 << 20,
+            job: None,
         },
     }
 }

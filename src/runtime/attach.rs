@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::driver;
+use super::elsewhere;
 use super::memo::Notes;
 use super::past::{self, PastError, Program};
 use super::resume::Taking;
@@ -12,6 +13,7 @@ use crate::datastore::Datastore;
 use crate::datastore::lease::Lease;
 use crate::datastore::object::{StoreError, Version};
 use crate::datastore::run::{Run, RunError};
+use crate::executor::batch::check::CheckError;
 use crate::model::event::{Event, RunStatus};
 use crate::model::id::{RunId, TaskId};
 use crate::model::time::Timestamp;
@@ -39,6 +41,9 @@ pub enum AttachError {
     /// What there is of it cannot be read.
     #[error(transparent)]
     Past(#[from] PastError),
+    /// Its steps cannot be executed where they are to be.
+    #[error(transparent)]
+    Elsewhere(#[from] CheckError),
     /// The datastore failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,6 +101,17 @@ pub async fn attach(
         return Err(AttachError::Ended { run, status });
     }
     let origin = origin(datastore, &run).await?;
+    let header = run.header();
+    let there = elsewhere::check(
+        machine.elsewhere.as_ref(),
+        &site.graph,
+        &header.steps,
+        &header.grants,
+    );
+    let there = match there.await? {
+        Some(ready) => Some(ready.taking_over(&run).await?),
+        None => None,
+    };
     let mine = driver::lease(machine.clock.now());
     let Some(held) = run.take_lease(mine.clone(), over).await? else {
         let lease = run.lease().await?.map_or(mine, |(lease, _)| lease);
@@ -108,13 +124,15 @@ pub async fn attach(
         writer.append(&void).await.map_err(PastError::from)?;
         segments = writer.next();
     }
+    let site = Arc::new(site);
     let mut started = Started {
+        known: start::known(&site).await?,
         run,
         past,
-        site: site.into(),
+        site,
         workers,
+        elsewhere: there,
         beginning: fold.left(),
-        known: Box::new(super::drive::Nothing),
         notes,
         held: Some(held),
         segments,
@@ -140,12 +158,14 @@ impl Open {
             } if !chunks.is_empty() => {
                 self.0.insert((task.clone(), *attempt));
             }
-            Event::Log { task, attempt, .. }
-            | Event::Finished { task, attempt, .. }
-            | Event::Reused { task, attempt, .. } => {
+            Event::Log { task, attempt, .. } => {
                 self.0.remove(&(task.clone(), *attempt));
             }
-            _ => {}
+            event => {
+                if let Some((task, attempt, _)) = event.ending() {
+                    self.0.remove(&(task.clone(), attempt));
+                }
+            }
         }
     }
 

@@ -55,11 +55,11 @@ pub enum Interrupt {
 }
 
 /// A run and all that it takes to drive it.
-pub struct Drive<E> {
+pub struct Drive {
     /// Decides.
     pub scheduler: Scheduler,
     /// Executes.
-    pub executor: E,
+    pub executor: Box<dyn Executor>,
     /// Remembers, and shows what it has remembered.
     pub journal: Journal,
     /// The small values of the run.
@@ -108,7 +108,7 @@ struct Underway {
     kill_at: Option<Instant>,
 }
 
-impl<E: Executor> Drive<E> {
+impl Drive {
     /// Drives the run to its end and says how it ended. Everything is durable then.
     ///
     /// `commands` are those with which it begins: the scheduler's first, or those that a driver
@@ -120,7 +120,8 @@ impl<E: Executor> Drive<E> {
         let mut underway = Underway::default();
         let driven = self.turn(commands, &mut underway).await;
         if driven.is_err() {
-            self.executor.cancel();
+            // Somebody else may drive the run by now.
+            self.executor.leave();
         }
         driven?;
         let status = underway.ending.unwrap_or(RunStatus::Failed);
@@ -191,6 +192,8 @@ impl<E: Executor> Drive<E> {
                 total,
                 message,
             },
+            // To say that an attempt is made anew is nobody's who executes one.
+            Update::Log { chunks, .. } if chunks.is_empty() => return Ok(()),
             Update::Log {
                 task,
                 attempt,
@@ -201,6 +204,12 @@ impl<E: Executor> Drive<E> {
                 attempt,
                 at,
                 chunks,
+            },
+            Update::Anew { task, attempt, at } => Event::Log {
+                task,
+                attempt,
+                at,
+                chunks: Vec::new(),
             },
             Update::Finished {
                 task,

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::drive::{Drive, DriveError, Interrupt, Known, Nothing};
 use super::driver::Keeper;
+use super::elsewhere::{self, Elsewhere, Ready};
 use super::journal::{Journal, Listener};
 use super::memo::{Cache, Notes};
 use super::parameters;
@@ -19,7 +20,7 @@ use crate::datastore::journal::JournalError;
 use crate::datastore::lease::Held;
 use crate::datastore::object::StoreError;
 use crate::datastore::run::{Run, RunError};
-use crate::executor::local::LocalExecutor;
+use crate::executor::batch::check::CheckError;
 use crate::model::artifact::{MediaType, Value};
 use crate::model::event::{Event, RunStatus};
 use crate::model::grant::Grants;
@@ -64,9 +65,15 @@ pub enum StartError {
     /// The run could not be created.
     #[error("could not create the run in the datastore")]
     Run(#[from] RunError),
+    /// What is known of earlier runs could not be read.
+    #[error("could not read the results of earlier runs")]
+    Known(#[from] StoreError),
     /// The run's journal could not be opened.
     #[error("could not open the journal of the run")]
     Journal(#[from] JournalError),
+    /// Its steps cannot be executed where they are to be.
+    #[error(transparent)]
+    Elsewhere(#[from] CheckError),
     /// The run could not be driven to its end.
     #[error("run `{run}` stopped before its end")]
     Drive {
@@ -109,6 +116,8 @@ pub struct Settings {
     pub tags: Vec<Tag>,
     /// Who starts it.
     pub user: String,
+    /// Whether it takes results of earlier runs where nothing that they depend on has changed.
+    pub cache: bool,
     /// How many tasks run at once.
     pub workers: usize,
     /// Where the virtual clock starts; when the run does, if nothing is said.
@@ -127,6 +136,8 @@ pub struct Machine {
     pub listener: Listener,
     /// Asks the run to stop.
     pub interrupts: UnboundedReceiver<Interrupt>,
+    /// What is needed to have attempts made elsewhere; without it all are made here.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 /// What a run continues.
@@ -151,6 +162,8 @@ pub struct Started {
     pub past: Vec<Event>,
     pub(super) site: Arc<Site>,
     pub(super) workers: usize,
+    /// Elsewhere, when attempts are made there.
+    pub(super) elsewhere: Option<Ready>,
     /// The scheduler as it stands, and what it has asked for.
     pub(super) beginning: (Scheduler, Vec<Command>),
     pub(super) known: Box<dyn Known>,
@@ -180,6 +193,13 @@ pub async fn create(
     settings: Settings,
     machine: &Machine,
 ) -> Result<Started, StartError> {
+    let there = elsewhere::check(
+        machine.elsewhere.as_ref(),
+        &program.graph,
+        &settings.steps,
+        &settings.grants,
+    );
+    let there = there.await?;
     let parameters = parameters::store(datastore, settings.parameters).await?;
     let created_at = machine.clock.now();
     let Settings {
@@ -189,6 +209,7 @@ pub async fn create(
         grants,
         tags,
         user,
+        cache,
         workers,
         origin,
         clock,
@@ -220,6 +241,7 @@ pub async fn create(
         origin: origin.map(|origin| origin.run),
         user,
         tags,
+        cache,
         wrun: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let run = datastore.create_run(program.graph.name(), header).await?;
@@ -227,15 +249,24 @@ pub async fn create(
     let mut scheduler = past::scheduler(run.header(), &site.graph);
     let commands = scheduler.start();
     Ok(Started {
+        known: known(&site).await?,
         run,
         past: Vec::new(),
         site,
         workers,
+        elsewhere: there,
         beginning: (scheduler, commands),
-        known: Box::new(Nothing),
         notes: Arc::default(),
         held: None,
         segments: 0,
+    })
+}
+
+/// What is asked before anything is executed: the results of earlier runs, where the run wants them.
+pub(super) async fn known(site: &Arc<Site>) -> Result<Box<dyn Known>, StoreError> {
+    Ok(match site.header.cache {
+        true => Box::new(Cache::open(site.clone()).await?),
+        false => Box::new(Nothing),
     })
 }
 
@@ -265,15 +296,6 @@ impl Started {
         self.site.graph.clone()
     }
 
-    /// Takes results of earlier runs of the same module instead of computing them again.
-    ///
-    /// # Errors
-    /// When the datastore cannot be read.
-    pub async fn with_cache(mut self) -> Result<Self, StoreError> {
-        self.known = Box::new(Cache::open(self.site.clone()).await?);
-        Ok(self)
-    }
-
     /// Drives the run to its end.
     ///
     /// # Errors
@@ -284,6 +306,7 @@ impl Started {
             past,
             site,
             workers,
+            elsewhere,
             beginning: (scheduler, commands),
             known,
             notes,
@@ -297,6 +320,7 @@ impl Started {
         let keeping = Keeper::start(run.clone(), held, machine.clock.clone());
         let mut tally = Tally::default();
         past.iter().for_each(|event| tally.count(event));
+        let executor = elsewhere::executor(&site, &run, workers, &machine.clock, elsewhere);
         let drive = Drive {
             scheduler,
             journal: Journal::new(
@@ -306,7 +330,7 @@ impl Started {
                 notes.clone(),
             ),
             values: site.values.clone(),
-            executor: LocalExecutor::new(site, workers, machine.clock.clone()),
+            executor,
             clock: machine.clock,
             interrupts: machine.interrupts,
             run,

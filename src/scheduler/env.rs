@@ -40,6 +40,17 @@ impl Env {
         }
     }
 
+    /// Exactly these values, as whoever executes a task elsewhere was told.
+    pub fn of(values: impl IntoIterator<Item = (ArtifactName, Value)>) -> Self {
+        let bindings = values.into_iter().map(|(name, value)| (name, Some(value)));
+        Self {
+            own: sorted(bindings),
+            parent: None,
+            level: 0,
+            links: 1,
+        }
+    }
+
     /// `parent` with more bindings, in a task at `level`.
     pub(super) fn bind(
         parent: &Arc<Env>,

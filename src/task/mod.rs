@@ -18,6 +18,7 @@ pub mod list;
 pub mod memo;
 pub mod outputs;
 pub mod site;
+pub mod spec;
 pub mod trace;
 pub mod trouble;
 pub mod values;

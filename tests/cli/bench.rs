@@ -115,6 +115,7 @@ fn header(run: wrun::model::id::RunId, created_at: Timestamp) -> RunHeader {
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),
+        cache: false,
         user: "ada".into(),
         tags: vec!["nightly".parse().unwrap()],
         wrun: "0.1.0".into(),
@@ -135,6 +136,7 @@ fn record(result: Result<Outcome, Failure>, start: u64, ms: u64) -> Record {
         wall_us: ms * 1000,
         cpu_us: 900,
         peak_memory: 1 << 20,
+        job: None,
     };
     Record {
         result,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::{Arg, Command};
 use wrun::cli::exit;
-use wrun::config::keys::{KEYS, STEP_KEYS, variable_of};
+use wrun::config::keys::{STEP_KEYS, all, variable_of};
 use wrun::config::{Environment, Flags, Settings};
 
 use crate::shapes;
@@ -47,9 +47,10 @@ A code never changes its meaning. `wrun exit-codes` lists them too.
 ";
 
 /// What is said about the keys of a step.
-const STEP_ABOUT: [(&str, &str); 9] = [
+const STEP_ABOUT: [(&str, &str); 10] = [
     ("cpu", "processors that an attempt needs, e.g. `0.5`"),
     ("disk", "temporary disk that an attempt needs"),
+    ("executor", "where attempts are made: `local` or `batch`"),
     ("gpus", "graphics processors that an attempt needs"),
     (
         "grants",
@@ -78,7 +79,7 @@ pub fn text() -> String {
         writeln!(text, "| [`wrun {name}`](#wrun-{name}) | {about} |").unwrap();
     }
     for command in visible(&tree) {
-        text += &section(command);
+        text += &sections(command.get_name(), command);
     }
     text += "\n## Options of every command\n\n";
     tree.get_arguments()
@@ -104,8 +105,14 @@ fn about(command: &Command) -> String {
         .unwrap_or_default()
 }
 
-fn section(command: &Command) -> String {
-    let name = command.get_name();
+/// The section of a command, and those of the commands below it.
+fn sections(name: &str, command: &Command) -> String {
+    let below = visible(command).filter(|it| it.get_name() != "help");
+    let below = below.map(|it| sections(&format!("{name} {}", it.get_name()), it));
+    section(name, command) + &below.collect::<String>()
+}
+
+fn section(name: &str, command: &Command) -> String {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim();
     let mut text = format!("\n### wrun {name}\n\n{}.\n", about(command));
@@ -184,7 +191,7 @@ fn settings() -> String {
     let settings = Settings::load(nowhere, &Flags::default(), &Environment::default());
     let shown = settings.expect("nothing is set").shown();
     let mut text = "| setting | variable | default | |\n|---|---|---|---|\n".to_owned();
-    for (key, shown) in KEYS.iter().zip(&shown) {
+    for (key, shown) in all().zip(&shown) {
         // What depends on the machine is said in words.
         let default = match key.name {
             "datastore" => "the nearest `.wrun`, or `.wrun` beside the flow's workspace".to_owned(),

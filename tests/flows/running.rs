@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -24,8 +24,13 @@ impl Running {
 
     /// Starts any command that drives a run.
     pub fn command(world: &World, arguments: &[&str]) -> Self {
-        let mut child = world
-            .command(&[arguments, &["--json"]].concat())
+        Self::of(world.command(arguments))
+    }
+
+    /// Starts a command that drives a run.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command
+            .arg("--json")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

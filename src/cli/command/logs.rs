@@ -23,12 +23,19 @@ const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(300);
 /// Show what tasks printed
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogsArgs {
-    /// Whose: `flow/run`, `flow/run/step` or `flow/run/step/task`
-    #[arg(value_name = "RUN[/STEP[/TASK]]", default_value = "latest", value_parser = PathSpec::typed, add = complete::tasks())]
-    target: PathSpec,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Go on until the run ends
     #[arg(long, short)]
     follow: bool,
+}
+
+/// What is wanted of what was printed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wanted {
+    /// Whose: `flow/run`, `flow/run/step` or `flow/run/step/task`
+    #[arg(value_name = "RUN[/STEP[/TASK]]", default_value = "latest", value_parser = PathSpec::typed, add = complete::tasks())]
+    pub(crate) target: PathSpec,
     /// Only this attempt, counted from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
@@ -43,13 +50,13 @@ pub(crate) struct LogsArgs {
     timestamps: bool,
 }
 
-impl LogsArgs {
+impl Wanted {
     fn wants(&self, stream: Stream) -> bool {
         let all = self.stdout == self.stderr;
         all || self.stdout == (stream == Stream::Stdout)
     }
 
-    fn wants_task(&self, task: &TaskId, attempt: u32) -> bool {
+    pub(crate) fn wants_task(&self, task: &TaskId, attempt: u32) -> bool {
         let named = match self.target.within() {
             Within::Step(step) => step == task.step,
             Within::Task(step, place) => step == task.step && place == task.place,
@@ -69,12 +76,10 @@ struct Piece<'a> {
 
 /// Shows what tasks printed.
 pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
-    if let Within::StepArtifact(..) | Within::Artifact(..) = args.target.within() {
-        return Err(CliError::usage("an artifact prints nothing; a task does")
-            .hint(format!("`wrun get {}` shows the artifact", args.target)));
-    }
+    let wanted = &args.wanted;
+    wanted.check()?;
     let store = cx.store()?;
-    let run = select::run(&store, &args.target.run())?;
+    let run = select::run(&store, &wanted.target.run())?;
     let mut segment = 0;
     let mut first = true;
     let mut silent = true;
@@ -82,19 +87,10 @@ pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
         let (events, next) = store.events_from(&run, segment)?;
         segment = next;
         if first && !args.follow {
-            check(&run, &events, args)?;
+            check(&run, &events, wanted)?;
         }
         first = false;
-        let void = void(&events);
-        for (at, event) in events.iter().enumerate() {
-            if let Some(piece) = piece(&store, event)?
-                && void
-                    .get(&(piece.task, piece.attempt))
-                    .is_none_or(|end| at > *end)
-            {
-                silent &= !show(cx, args, &piece)?;
-            }
-        }
+        silent &= !print(cx, wanted, &store, &events)?;
         let over = events
             .iter()
             .any(|event| matches!(event, Event::RunEnded { .. }));
@@ -106,6 +102,40 @@ pub(crate) fn run(cx: &Context, args: &LogsArgs) -> Result<u8, CliError> {
         }
         wait();
     }
+}
+
+impl Wanted {
+    /// Refuses what prints nothing.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        match self.target.within() {
+            Within::StepArtifact(..) | Within::Artifact(..) => {
+                Err(CliError::usage("an artifact prints nothing; a task does")
+                    .hint(format!("`wrun get {}` shows the artifact", self.target)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Shows what is wanted of what was printed in `events`, and says whether there was any.
+pub(crate) fn print(
+    cx: &Context,
+    wanted: &Wanted,
+    store: &Store,
+    events: &[Event],
+) -> Result<bool, CliError> {
+    let void = void(events);
+    let mut any = false;
+    for (at, event) in events.iter().enumerate() {
+        if let Some(piece) = piece(store, event)?
+            && void
+                .get(&(piece.task, piece.attempt))
+                .is_none_or(|end| at > *end)
+        {
+            any |= show(cx, wanted, &piece)?;
+        }
+    }
+    Ok(any)
 }
 
 /// Up to where what attempts printed is void, because they were made anew.
@@ -126,7 +156,7 @@ fn void(events: &[Event]) -> BTreeMap<(&TaskId, u32), usize> {
 }
 
 /// Refuses steps and tasks that the run does not have.
-fn check(run: &RunId, events: &[Event], args: &LogsArgs) -> Result<(), CliError> {
+fn check(run: &RunId, events: &[Event], args: &Wanted) -> Result<(), CliError> {
     let history = History::of(events);
     match args.target.within() {
         Within::Task(step, place) => select::task(run, &history, &step, Some(&place)).map(drop),
@@ -171,7 +201,7 @@ fn chunks(store: &Store, record: &Record) -> Result<Vec<LogChunk>, CliError> {
 }
 
 /// Shows what is wanted of a piece, and says whether there was any.
-fn show(cx: &Context, args: &LogsArgs, piece: &Piece<'_>) -> Result<bool, CliError> {
+fn show(cx: &Context, args: &Wanted, piece: &Piece<'_>) -> Result<bool, CliError> {
     if !args.wants_task(piece.task, piece.attempt) {
         return Ok(false);
     }
@@ -191,7 +221,7 @@ fn show(cx: &Context, args: &LogsArgs, piece: &Piece<'_>) -> Result<bool, CliErr
     Ok(!lines.is_empty())
 }
 
-fn text(cx: &Context, args: &LogsArgs, piece: &Piece<'_>, line: &Line) -> String {
+fn text(cx: &Context, args: &Wanted, piece: &Piece<'_>, line: &Line) -> String {
     let style = &cx.out.style;
     let mut text = String::new();
     if args.timestamps {

@@ -1,10 +1,12 @@
 //! One file per command: its arguments and one function.
 
 pub(crate) mod attach;
+pub(crate) mod batch;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod code;
 pub(crate) mod completions;
+pub(crate) mod datastore;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod exit_codes;
@@ -21,3 +23,4 @@ pub(crate) mod show;
 pub(crate) mod spin;
 pub(crate) mod tag;
 pub(crate) mod why;
+pub(crate) mod worker;

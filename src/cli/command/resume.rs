@@ -17,9 +17,11 @@ use crate::config::{Flags, Settings as Config};
 use crate::datastore::Run;
 use crate::model::grant::Grants;
 use crate::model::graph::FlowGraph;
+use crate::model::header::ExecutorKind;
 use crate::model::name::{ArtifactName, StepName, Tag};
 use crate::model::pathspec::RunSelector;
 use crate::report::human;
+use crate::runtime::elsewhere;
 use crate::runtime::past::Program;
 use crate::runtime::resume;
 use crate::runtime::reuse::{Rules, Taken};
@@ -63,6 +65,9 @@ pub(crate) struct ResumeArgs {
     strict: bool,
     #[command(flatten)]
     allow: Allow,
+    /// Where attempts are made: `local` or `batch`
+    #[arg(long = "with", value_name = "EXECUTOR")]
+    executor: Option<ExecutorKind>,
     /// How many tasks run side by side; as many as there are cores when left out
     #[arg(long, short = 'j', value_name = "N")]
     max_workers: Option<usize>,
@@ -90,7 +95,9 @@ impl ResumeArgs {
 
 /// Continues the run and says what was taken over.
 pub(crate) fn run(cx: &Context, args: &ResumeArgs) -> Result<u8, CliError> {
-    let flags = Flags::default().with("max-workers", args.max_workers);
+    let flags = Flags::default()
+        .with("max-workers", args.max_workers)
+        .with("executor", args.executor);
     let at = FlowAt {
         path: args.path.clone(),
         module: args.module.clone(),
@@ -129,8 +136,10 @@ pub(crate) fn run(cx: &Context, args: &ResumeArgs) -> Result<u8, CliError> {
         params_complete(&program.graph, &parameters)?;
         let mut settings = settings(&workshop.settings, &origin, parameters);
         settings.grants = grants;
+        let executor = workshop.settings.executor;
+        elsewhere::assign(&program.graph, &mut settings.steps, executor);
         settings.tags = tags.iter().chain(&args.tags).cloned().collect();
-        let stage = Stage::new()?;
+        let stage = Stage::new(&workshop.settings)?;
         let machine = &stage.machine;
         let resumed = resume::resume(
             &datastore,
@@ -209,6 +218,7 @@ fn settings(config: &Config, origin: &Run, parameters: Vec<(ArtifactName, Given)
         user: super::run::user(),
         workers: config.max_workers,
         clock: None,
+        cache: false,
         origin: None,
     }
 }

@@ -9,12 +9,15 @@ use crate::cli::exit;
 use crate::cli::flow::{FlowAt, Workshop};
 use crate::cli::grants::{self, Allow};
 use crate::cli::params::{self, Disk, GivenParam, GivenValue};
+use crate::cli::store;
 use crate::config::{Flags, Seed};
 use crate::datastore::{Datastore, DatastoreUrl};
 use crate::model::artifact::MediaType;
 use crate::model::grant::Grants;
 use crate::model::graph::FlowGraph;
+use crate::model::header::ExecutorKind;
 use crate::model::name::{ArtifactName, Tag};
+use crate::runtime::elsewhere;
 use crate::runtime::start::{self, Given, Settings};
 
 /// Run a flow
@@ -31,6 +34,11 @@ use crate::runtime::start::{self, Given, Settings};
 pub(crate) struct RunArgs {
     #[command(flatten)]
     flow: FlowAt,
+    /// Where attempts are made: `local` or `batch`
+    ///
+    /// Steps of which `wrun.toml` says `executor` are executed there.
+    #[arg(long = "with", value_name = "EXECUTOR")]
+    executor: Option<ExecutorKind>,
     /// How many tasks run side by side; as many as there are cores when left out
     #[arg(long, short = 'j', value_name = "N")]
     max_workers: Option<usize>,
@@ -57,6 +65,7 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(cx: &Context, args: &RunArgs) -> Result<u8, CliError> {
     let flags = Flags::default()
         .with("max-workers", args.max_workers)
+        .with("executor", args.executor)
         .with("seed", args.seed.as_deref());
     if args.help {
         return help(cx, args);
@@ -100,19 +109,19 @@ async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8
     let parameters = parameters(&prepared.graph, &args.parameters)?;
     let grants = args.allow.with(&workshop.settings, &cx.directory)?;
     let url: DatastoreUrl = workshop.settings.datastore.parse()?;
-    let datastore = Datastore::open_or_create(&url).await?;
+    let access = store::access(&workshop.settings);
+    let datastore = Datastore::open_or_create_with(&url, &access).await?;
     let datastore = datastore.with_level(workshop.settings.compression_level);
     let program = workshop.program(&datastore, &prepared).await?;
     let imports = program.compiled.first().map_or(&[][..], |it| it.imports());
     grants::check_http(imports, &grants)?;
     let mut settings = settings(workshop, parameters, grants);
     settings.tags = args.tags.clone();
-    let stage = Stage::new()?;
+    settings.cache = args.cache;
+    let executor = workshop.settings.executor;
+    elsewhere::assign(&prepared.graph, &mut settings.steps, executor);
+    let stage = Stage::new(&workshop.settings)?;
     let started = start::create(&datastore, program, settings, &stage.machine).await?;
-    let started = match args.cache {
-        true => started.with_cache().await?,
-        false => started,
-    };
     stage.drive(cx, started).await
 }
 
@@ -159,6 +168,7 @@ fn settings(
         user: user(),
         workers: workshop.settings.max_workers,
         clock: None,
+        cache: false,
         origin: None,
     }
 }

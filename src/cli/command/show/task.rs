@@ -89,6 +89,12 @@ fn attempt_lines(attempt: u32, record: &Record, style: &Style) -> String {
         human::duration(usage.cpu_us),
         human::bytes(usage.peak_memory)
     );
+    if let Some(job) = &usage.job {
+        text += &format!(
+            "          in Batch, job {}\n",
+            crate::report::clean::line(job)
+        );
+    }
     text
 }
 

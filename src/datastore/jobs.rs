@@ -1,0 +1,215 @@
+//! What is done elsewhere: the jobs of a run, and what their workers keep.
+//!
+//! A job is stored before anybody is asked to do it, so that whoever takes the run over finds it.
+//! The record of an attempt is created and never replaced: a service may start one attempt twice, and
+//! the record of the first to finish must win, because the journal may already have it.
+
+use super::layout as keys;
+use super::object::{Created, StoreError};
+use super::run::{Run, RunError, decode, encode};
+use super::sealed::{self, MAX_SEALED, Nonce};
+use crate::model::id::TaskId;
+use crate::model::job::{JobId, JobSpec, Made, Said, Token};
+use crate::model::name::StepName;
+
+const JOB: [u8; 4] = *b"jobs";
+const MADE: [u8; 4] = *b"made";
+const SAID: [u8; 4] = *b"said";
+/// How many keys are listed at once.
+const PAGE: usize = 1000;
+
+/// A token that nobody else has.
+pub fn new_token() -> Token {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&Nonce::new().0[..8]);
+    Token::new(bytes)
+}
+
+/// Something that a worker has left.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Left {
+    /// The record of an attempt.
+    Made {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// What it said meanwhile.
+    Said {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// Who said it.
+        worker: Token,
+        /// For which time, from 0.
+        seq: u32,
+    },
+}
+
+impl Run {
+    /// Stores what the workers of a new job are to do, and gives the job a name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn create_job(&self, spec: &JobSpec) -> Result<JobId, RunError> {
+        loop {
+            let job = new_token();
+            let key = keys::job(self.id(), &job);
+            let bytes = sealed::seal(&key, JOB, Nonce::new(), &encode(spec));
+            if self.store().create(&key, bytes).await? == Created::New {
+                let run = self.id().clone();
+                return Ok(JobId { run, job });
+            }
+        }
+    }
+
+    /// What the workers of `job` are to do; none when there is no such job.
+    ///
+    /// # Errors
+    /// [`RunError::Damaged`] when what is there is not what was written.
+    pub async fn job(&self, job: &Token) -> Result<Option<JobSpec>, RunError> {
+        let key = keys::job(self.id(), job);
+        match self.store().get(&key, MAX_SEALED).await? {
+            Some(object) => decode(self.id(), &key, JOB, &object.bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All jobs of the run.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn jobs(&self) -> Result<Vec<Token>, StoreError> {
+        let mut jobs = Vec::new();
+        let mut after = None;
+        loop {
+            let prefix = keys::jobs(self.id());
+            let found = self.store().list(&prefix, after.as_ref(), PAGE).await?;
+            jobs.extend(found.iter().filter_map(keys::job_of));
+            if found.len() < PAGE {
+                return Ok(jobs);
+            }
+            after = found.into_iter().next_back();
+        }
+    }
+
+    /// Stores the record of an attempt. When another worker was first, its record is given back.
+    ///
+    /// # Errors
+    /// When the store fails, or the other record cannot be read.
+    pub async fn create_attempt(
+        &self,
+        task: &TaskId,
+        attempt: u32,
+        made: &Made,
+    ) -> Result<Option<Made>, RunError> {
+        let key = keys::attempt(self.id(), task, attempt);
+        let bytes = sealed::seal(&key, MADE, Nonce::new(), &encode(made));
+        match self.store().create(&key, bytes).await? {
+            Created::New => Ok(None),
+            Created::Exists => {
+                let found = self.attempt(task, attempt).await?;
+                // A store whose first answer was lost has this very one.
+                Ok(found.filter(|found| found.worker != made.worker))
+            }
+        }
+    }
+
+    /// The record of an attempt that was made elsewhere; none when there is none yet.
+    ///
+    /// # Errors
+    /// [`RunError::Damaged`] when what is there is not what was written.
+    pub async fn attempt(&self, task: &TaskId, attempt: u32) -> Result<Option<Made>, RunError> {
+        let key = keys::attempt(self.id(), task, attempt);
+        match self.store().get(&key, MAX_SEALED).await? {
+            Some(object) => decode(self.id(), &key, MADE, &object.bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Stores what `worker` says for the `seq`th time of the attempt that it makes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn say(
+        &self,
+        (task, attempt): (&TaskId, u32),
+        (worker, seq): (&Token, u32),
+        said: &[Said],
+    ) -> Result<(), RunError> {
+        let key = keys::said(self.id(), task, attempt, worker, seq);
+        let bytes = sealed::seal(&key, SAID, Nonce::new(), &encode(&said));
+        // One that is there already is this one: nobody else has the worker's token.
+        self.store().create(&key, bytes).await?;
+        Ok(())
+    }
+
+    /// What `worker` said for the `seq`th time.
+    ///
+    /// # Errors
+    /// [`RunError::Damaged`] when what is there is not what was written.
+    pub async fn said(
+        &self,
+        (task, attempt): (&TaskId, u32),
+        (worker, seq): (&Token, u32),
+    ) -> Result<Vec<Said>, RunError> {
+        let key = keys::said(self.id(), task, attempt, worker, seq);
+        match self.store().get(&key, MAX_SEALED).await? {
+            Some(object) => decode(self.id(), &key, SAID, &object.bytes),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What workers have left of the tasks of `step`, from the `first` to the `last` in the order of
+    /// keys, which is that of their names as text.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn left(
+        &self,
+        step: &StepName,
+        (first, last): (&TaskId, &TaskId),
+    ) -> Result<Vec<Left>, StoreError> {
+        let prefix = keys::tasks(self.id(), step);
+        let end = format!("{step}/{}~", last.place);
+        let mut after = keys::before_task(self.id(), first);
+        let mut left = Vec::new();
+        loop {
+            let found = self.store().list(&prefix, Some(&after), PAGE).await?;
+            let whole = found.len() < PAGE;
+            for key in found {
+                let of_tasks = &key.as_str()[prefix.as_str().len() - step.as_str().len() - 1..];
+                if of_tasks > end.as_str() {
+                    return Ok(left);
+                }
+                left.extend(parse(of_tasks));
+                after = key;
+            }
+            if whole {
+                return Ok(left);
+            }
+        }
+    }
+}
+
+/// What `step/task/attempt-…` or `step/task/said-…` names.
+fn parse(text: &str) -> Option<Left> {
+    let (task, rest) = text.rsplit_once('/')?;
+    let task = task.parse().ok()?;
+    if let Some(attempt) = rest.strip_prefix("attempt-") {
+        let attempt = attempt.parse().ok()?;
+        return Some(Left::Made { task, attempt });
+    }
+    let mut parts = rest.strip_prefix("said-")?.split('-');
+    let attempt = parts.next()?.parse().ok()?;
+    let worker = parts.next()?.parse().ok()?;
+    let seq = parts.next()?.parse().ok()?;
+    Some(Left::Said {
+        task,
+        attempt,
+        worker,
+        seq,
+    })
+}

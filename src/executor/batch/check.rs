@@ -1,0 +1,152 @@
+//! Looks at Batch before anything is spent: is there a queue, and does it take jobs?
+
+use aws_sdk_batch::types::{
+    CeState, CeStatus, ComputeEnvironmentDetail, CrType, JqState, JqStatus,
+};
+
+use super::client::Client;
+use crate::aws::Trouble;
+use crate::config::batch::{Batch, Platform};
+
+/// Why no job can be executed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// A setting is missing.
+    #[error("steps are to be executed by Batch, and `{key}` is not set")]
+    NotSet {
+        /// The setting.
+        key: &'static str,
+    },
+    /// The datastore is a directory of this machine.
+    #[error("the datastore `{place}` is a directory of this machine, which containers do not see")]
+    Directory {
+        /// The directory.
+        place: String,
+    },
+    /// A step may touch what is not in a container.
+    #[error("step `{step}` is granted `{grant}`, which is not there in a container of Batch")]
+    Grant {
+        /// The step.
+        step: String,
+        /// The grant.
+        grant: String,
+        /// What can be done.
+        hint: String,
+    },
+    /// A step asks for GPUs where there are none.
+    #[error("step `{step}` asks for GPUs, which Fargate does not have")]
+    Gpus {
+        /// The step.
+        step: String,
+    },
+    /// There is no such queue.
+    #[error("there is no job queue `{queue}` in this region")]
+    NoQueue {
+        /// The queue.
+        queue: String,
+    },
+    /// The queue takes no jobs.
+    #[error("the job queue `{queue}` takes no jobs: {why}")]
+    Queue {
+        /// The queue.
+        queue: String,
+        /// Why.
+        why: String,
+    },
+    /// No compute environment of the queue executes jobs.
+    #[error("the job queue `{queue}` has no compute environment that executes jobs: {why}")]
+    Environment {
+        /// The queue.
+        queue: String,
+        /// Of each one, why.
+        why: String,
+    },
+    /// A request had no success.
+    #[error("Batch could not be asked about the job queue `{queue}`")]
+    Request {
+        /// The queue.
+        queue: String,
+        /// What happened.
+        source: Trouble,
+    },
+}
+
+/// Looks at the queue and at what executes its jobs.
+///
+/// # Errors
+/// [`CheckError`] names what stands in the way.
+pub async fn queue(client: &Client, settings: &Batch) -> Result<(), CheckError> {
+    let name = required(&settings.queue, "batch.queue")?;
+    required(&settings.image, "batch.image")?;
+    let failed = |source| CheckError::Request {
+        queue: name.to_owned(),
+        source,
+    };
+    let queue = client.queue(name).await.map_err(failed)?;
+    let queue = queue.ok_or_else(|| CheckError::NoQueue {
+        queue: name.to_owned(),
+    })?;
+    let closed = |why: String| CheckError::Queue {
+        queue: name.to_owned(),
+        why,
+    };
+    if queue.state() == Some(&JqState::Disabled) {
+        return Err(closed("it is disabled".to_owned()));
+    }
+    if let Some(status @ (JqStatus::Invalid | JqStatus::Deleting | JqStatus::Deleted)) =
+        queue.status()
+    {
+        let reason = queue.status_reason().unwrap_or_default();
+        let why = format!("it is {} {reason}", status.as_str());
+        return Err(closed(why.trim_end().to_owned()));
+    }
+    let order = queue.compute_environment_order().iter();
+    let names: Vec<String> = order
+        .filter_map(|it| it.compute_environment().map(str::to_owned))
+        .collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let found = client.environments(&names).await.map_err(failed)?;
+    let against = found.iter().map(|it| against(it, settings.platform));
+    let against: Option<Vec<String>> = against.collect();
+    match against {
+        None => Ok(()),
+        Some(why) => Err(CheckError::Environment {
+            queue: name.to_owned(),
+            why: match why.is_empty() {
+                true => "it has none".to_owned(),
+                false => why.join(", "),
+            },
+        }),
+    }
+}
+
+fn required<'a>(value: &'a Option<String>, key: &'static str) -> Result<&'a str, CheckError> {
+    value.as_deref().ok_or(CheckError::NotSet { key })
+}
+
+/// Why an environment executes no jobs for `platform`; none when it does.
+fn against(it: &ComputeEnvironmentDetail, platform: Platform) -> Option<String> {
+    let name = it.compute_environment_name().unwrap_or("?");
+    if it.state() == Some(&CeState::Disabled) {
+        return Some(format!("`{name}` is disabled"));
+    }
+    if it.status() == Some(&CeStatus::Invalid) {
+        let reason = it.status_reason().unwrap_or_default();
+        return Some(
+            format!("`{name}` is invalid {reason}")
+                .trim_end()
+                .to_owned(),
+        );
+    }
+    let kind = it.compute_resources().and_then(|of| of.r#type().cloned());
+    let fargate = matches!(kind, Some(CrType::Fargate | CrType::FargateSpot));
+    match (kind.is_some(), fargate == (platform == Platform::Fargate)) {
+        (true, false) => Some(format!(
+            "`{name}` is of another kind than `{}`",
+            platform.word()
+        )),
+        _ => None,
+    }
+}

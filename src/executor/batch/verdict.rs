@@ -1,0 +1,151 @@
+//! What it means that a job has ended and has left no record.
+//!
+//! A step's own failures are in records. What is judged here is the machinery's: Batch says it in
+//! texts, which are those of its user guide ("Automated job retries", "Troubleshooting").
+
+use crate::model::failure::{Failure, FailureKind};
+
+/// What this executor gives as the reason when it ends a job.
+pub const ENDED_BY_US: &str = "wrun: ";
+
+/// What Batch says of a job that has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The identifier of the job.
+    pub job: String,
+    /// Whether it is said to have succeeded.
+    pub succeeded: bool,
+    /// Why it is in its state.
+    pub status_reason: Option<String>,
+    /// What happened to the container.
+    pub reason: Option<String>,
+    /// With what the worker ended.
+    pub exit_code: Option<i32>,
+    /// The image that was to be executed.
+    pub image: String,
+    /// Where the log of the container is.
+    pub log_stream: Option<String>,
+}
+
+/// Why there is no record.
+pub fn failure(said: &Said) -> Failure {
+    let text = |it: &Option<String>| it.clone().unwrap_or_default();
+    let (status, reason) = (text(&said.status_reason), text(&said.reason));
+    let both = format!("{status} {reason}");
+    let has = |part: &str| both.contains(part);
+    let of = |message: String| Failure::new(FailureKind::Infrastructure, message);
+    let mut failure = if has(ENDED_BY_US) {
+        return Failure::new(FailureKind::Cancelled, "the job was ended by its driver");
+    } else if has("Host EC2") || has("Spot Task was interrupted") {
+        of("the host of the job was reclaimed".to_owned())
+    } else if has("CannotPull") {
+        of(format!("the image `{}` cannot be pulled", said.image)).with_hint(
+            "`batch.image` names the image; the execution role, or that of the instances, must be allowed to pull it",
+        )
+    } else if has("OutOfMemory") || said.exit_code == Some(137) {
+        of("the container was ended, most likely for want of memory".to_owned()).with_hint(
+            "raise `memory` of the step, or `batch.memory-overhead`, by which a container has more than its task",
+        )
+    } else if has("attempt duration exceeded") {
+        of("the worker did not end in its time".to_owned())
+    } else if has("ResourceInitializationError") || has("Cannot") || has("DockerTimeout") {
+        of("the container could not be started".to_owned())
+    } else if has("Terminat") || has("Cancel") || has("cancel") {
+        of("somebody ended the job".to_owned())
+    } else if said.succeeded {
+        of("the worker has ended and has left no record".to_owned()).with_hint(
+            "the datastore of the workers may be another: `wrun doctor` shows what they are told",
+        )
+    } else {
+        of("the worker ended before it could keep a record".to_owned())
+    };
+    for cause in [&status, &reason] {
+        if !cause.is_empty() {
+            failure.causes.push(cause.clone());
+        }
+    }
+    if let Some(code) = said.exit_code {
+        failure.causes.push(format!("exit code {code}"));
+    }
+    failure.causes.push(match &said.log_stream {
+        Some(stream) => format!("job `{}`, log stream `{stream}`", said.job),
+        None => format!("job `{}`", said.job),
+    });
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(status: &str, reason: &str, exit_code: Option<i32>) -> (FailureKind, String) {
+        let said = Said {
+            job: "1-2".into(),
+            status_reason: Some(status.into()),
+            reason: Some(reason.into()),
+            exit_code,
+            image: "team/wrun:1".into(),
+            ..Said::default()
+        };
+        let failure = failure(&said);
+        (failure.kind, failure.message)
+    }
+
+    #[test]
+    fn every_text_of_batch_is_understood() {
+        let reclaimed = "the host of the job was reclaimed";
+        let texts = [
+            (
+                "Host EC2 (instance i-0abc) terminated.",
+                "",
+                None,
+                reclaimed,
+            ),
+            ("Your Spot Task was interrupted.", "", None, reclaimed),
+            (
+                "Task failed to start",
+                "CannotPullContainerError: not found",
+                None,
+                "the image `team/wrun:1` cannot be pulled",
+            ),
+            (
+                "Essential container in task exited",
+                "OutOfMemoryError: Container killed due to memory usage",
+                Some(137),
+                "the container was ended, most likely for want of memory",
+            ),
+            (
+                "Job attempt duration exceeded timeout",
+                "",
+                None,
+                "the worker did not end in its time",
+            ),
+            (
+                "Task failed to start",
+                "ResourceInitializationError: failed to configure ENI",
+                None,
+                "the container could not be started",
+            ),
+            ("Terminated by ada", "", None, "somebody ended the job"),
+            (
+                "Essential container in task exited",
+                "",
+                Some(6),
+                "the worker ended before it could keep a record",
+            ),
+        ];
+        for (status, reason, code, expected) in texts {
+            let (kind, message) = judged(status, reason, code);
+            assert_eq!(
+                (kind, message.as_str()),
+                (FailureKind::Infrastructure, expected)
+            );
+        }
+    }
+
+    #[test]
+    fn what_we_ended_was_cancelled() {
+        let (kind, _) = judged("wrun: the run was cancelled", "", Some(143));
+        assert_eq!(kind, FailureKind::Cancelled);
+    }
+}

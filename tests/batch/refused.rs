@@ -1,0 +1,217 @@
+//! What is said before anything is spent.
+
+use wrun::datastore::{Datastore, DatastoreUrl};
+use wrun::model::digest::Digest;
+use wrun::model::header::RunHeader;
+use wrun::model::id::RunId;
+use wrun::model::job::{AttemptSpec, JobSpec};
+
+use super::cloud::Cloud;
+use super::fake::Mood;
+
+/// What is said of a run in Batch, when the settings are these and Batch is so.
+fn said(settings: &str, mood: Mood) -> String {
+    let cloud = Cloud::new();
+    cloud.world.write("wrun.toml", settings);
+    cloud.fake.state().mood = mood;
+    let mut command = cloud.command(&["run", "--module", &super::world::module("foreach")]);
+    command.args(["--with", "batch"]);
+    for name in ["QUEUE", "IMAGE", "SHARED_DIRECTORY"] {
+        command.env_remove(format!("WRUN_BATCH_{name}"));
+    }
+    let text = cloud.world.text(&command.output().unwrap().into());
+    assert_eq!(cloud.world.wrun(&["runs"]).stdout, "", "nothing was begun");
+    text
+}
+
+const GOOD: &str = "[batch]\nqueue = \"queue\"\nimage = \"wrun:test\"\nshared-directory = true\n";
+
+#[test]
+fn a_directory_that_containers_do_not_see() {
+    let text = said(&GOOD.replace("true", "false"), Mood::default());
+    insta::assert_snapshot!(text, @r"
+    error: the datastore `[dir]/store` is a directory of this machine, which containers do not see
+      hint: `--datastore s3://bucket/prefix` is seen by all; `batch.shared-directory = true` says that the directory is mounted in the containers under the same path
+    exit code 2
+    ");
+}
+
+#[test]
+fn settings_that_are_missing() {
+    let text = said("[batch]\nshared-directory = true\n", Mood::default());
+    insta::assert_snapshot!(text, @r#"
+    error: steps are to be executed by Batch, and `batch.queue` is not set
+      hint: name it in `wrun.toml`, `batch.queue = "…"`, or in the variable `WRUN_BATCH_QUEUE`
+    exit code 2
+    "#);
+    let text = said(&GOOD.replace("image", "job-role"), Mood::default());
+    insta::assert_snapshot!(text, @r#"
+    error: steps are to be executed by Batch, and `batch.image` is not set
+      hint: name it in `wrun.toml`, `batch.image = "…"`, or in the variable `WRUN_BATCH_IMAGE`
+    exit code 2
+    "#);
+}
+
+#[test]
+fn a_queue_that_is_not_there() {
+    let text = said(&GOOD.replace("\"queue\"", "\"other\""), Mood::default());
+    insta::assert_snapshot!(text, @r"
+    error: there is no job queue `other` in this region
+      hint: `batch.queue` names the queue, `AWS_REGION` the region
+    exit code 4
+    ");
+}
+
+#[test]
+fn a_queue_that_is_disabled() {
+    let mood = Mood {
+        queue_disabled: true,
+        ..Mood::default()
+    };
+    insta::assert_snapshot!(said(GOOD, mood), @r"
+    error: the job queue `queue` takes no jobs: it is disabled
+      hint: enable it: `aws batch update-job-queue --job-queue queue --state ENABLED`
+    exit code 6
+    ");
+}
+
+#[test]
+fn hosts_of_another_kind() {
+    let fargate = format!("{GOOD}platform = \"fargate\"\n");
+    insta::assert_snapshot!(said(&fargate, Mood::default()), @r"
+    error: the job queue `queue` has no compute environment that executes jobs: `hosts` is of another kind than `fargate`
+      hint: enable or mend one of them; `batch.platform` says of which kind it must be
+    exit code 6
+    ");
+}
+
+#[test]
+fn a_request_that_is_denied() {
+    let mood = Mood {
+        denied: vec!["describejobqueues"],
+        ..Mood::default()
+    };
+    insta::assert_snapshot!(said(GOOD, mood), @r"
+    error: Batch could not be asked about the job queue `queue`
+      caused by: `batch:DescribeJobQueues`: AccessDeniedException: User: ada is not authorized to perform: describejobqueues
+      hint: allow `batch:DescribeJobQueues` in the policy of these credentials
+    exit code 6
+    ");
+}
+
+#[test]
+fn a_directory_and_a_secret_that_are_not_in_a_container() {
+    let text = said(
+        &format!("grants = [\"read:data=.\"]\n{GOOD}"),
+        Mood::default(),
+    );
+    insta::assert_snapshot!(text, @r#"
+    error: step `start` is granted `read:data=[dir]`, which is not there in a container of Batch
+      hint: give the files as a parameter of type `Files`, or execute the step here: `executor = "local"`
+    exit code 2
+    "#);
+    let text = said(
+        &format!("grants = [\"secret:HOME\"]\n{GOOD}"),
+        Mood::default(),
+    );
+    insta::assert_snapshot!(text, @r#"
+    error: step `start` is granted `secret:HOME`, which is not there in a container of Batch
+      hint: `batch.secrets = ["HOME=ARN"]` gives containers its value
+    exit code 2
+    "#);
+}
+
+#[test]
+fn an_executor_that_is_not_known() {
+    let cloud = Cloud::new();
+    let module = super::world::module("foreach");
+    let said = cloud.wrun(&["run", "--module", &module, "--with", "cloud"]);
+    insta::assert_snapshot!(cloud.world.text(&said), @r"
+    error: invalid value 'cloud' for '--with <EXECUTOR>': `cloud` is no executor; `local` and `batch` are
+    exit code 2
+    ");
+    cloud
+        .world
+        .write("wrun.toml", "[steps.square]\nexecutor = \"cloud\"\n");
+    let said = cloud.wrun(&["run", "--module", &module]);
+    insta::assert_snapshot!(cloud.world.text(&said), @r"
+    error: [dir]/wrun.toml:2: `steps.square.executor` `cloud` is no executor; `local` and `batch` are
+    exit code 2
+    ");
+}
+
+#[test]
+fn credentials_that_are_not_there() {
+    let cloud = Cloud::new();
+    let module = super::world::module("foreach");
+    let mut command = cloud.command(&["run", "--module", &module, "--with", "batch"]);
+    command.env_remove("AWS_ACCESS_KEY_ID");
+    let said = command.output().unwrap().into();
+    insta::assert_snapshot!(cloud.world.text(&said), @r"
+    error: Batch could not be asked about the job queue `queue`
+      caused by: `batch:DescribeJobQueues`: dispatch failure: other: the credential provider was not enabled: no credentials found in chain. Attempted:
+          Environment: the credential provider was not enabled: environment variable not set
+          Profile: the credential provider was not enabled
+          WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
+          EcsContainer: the credential provider was not enabled: ECS provider not configured
+          Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+      hint: give credentials as for every tool of AWS: `aws sso login`, a profile in `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`
+    exit code 6
+    ");
+}
+
+/// Makes the first attempt of a run with this header, as a container would; what it says.
+fn worked(cloud: &Cloud, change: impl Fn(&mut RunHeader)) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let job = runtime.block_on(async {
+        let url: DatastoreUrl = cloud.world.store().to_str().unwrap().parse().unwrap();
+        let datastore = Datastore::open(&url).await.unwrap();
+        let first: RunId = "foreach/1".parse().unwrap();
+        let mut header = datastore.run(&first).await.unwrap().header().clone();
+        change(&mut header);
+        let run = datastore.create_run(&first.flow, |_| header).await.unwrap();
+        let spec = JobSpec {
+            envs: vec![Vec::new()],
+            attempts: vec![AttemptSpec {
+                task: "start/-".parse().unwrap(),
+                attempt: 0,
+                env: 0,
+                item: None,
+                branches: None,
+            }],
+            ..JobSpec::default()
+        };
+        run.create_job(&spec).await.unwrap()
+    });
+    let said = cloud.wrun(&["worker", &job.to_string()]);
+    assert_eq!(said.code, 1, "{}", said.stderr);
+    // Another worker of the same attempt finds what the first has left.
+    let again = cloud.wrun(&["worker", &job.to_string()]);
+    assert_eq!((again.code, &again.stderr), (1, &said.stderr));
+    said.stderr.split_once(": ").unwrap().1.to_owned()
+}
+
+#[test]
+fn a_worker_that_is_not_that_of_the_driver_says_so() {
+    let cloud = Cloud::new();
+    cloud.world.run("foreach", &["--quiet"]).good();
+    let other = worked(&cloud, |header| {
+        header.engine = Digest::of(b"of another wrun");
+        header.wrun = "9.9.9".into();
+    });
+    insta::assert_snapshot!(other, @"");
+    let gone = worked(&cloud, |header| header.module = Digest::of(b"of no module"));
+    insta::assert_snapshot!(gone, @"");
+}
+
+#[test]
+fn a_job_that_is_not_there() {
+    let cloud = Cloud::new();
+    cloud.world.run("foreach", &["--quiet"]).good();
+    let said = cloud.wrun(&["worker", "foreach/1/0123456789abcdef"]);
+    insta::assert_snapshot!(cloud.world.text(&said), @"");
+    let mut command = cloud.command(&["worker", "foreach/1/0123456789abcdef"]);
+    command.env("AWS_BATCH_JOB_ARRAY_INDEX", "seven");
+    let said = command.output().unwrap().into();
+    insta::assert_snapshot!(cloud.world.text(&said), @"");
+}
