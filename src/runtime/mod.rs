@@ -13,7 +13,6 @@
 //!
 //! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
 
-mod archive;
 pub mod attach;
 mod books;
 pub mod clock;

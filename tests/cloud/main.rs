@@ -1,14 +1,24 @@
-//! Datastores in S3, on a server that the test starts itself, over good wires and bad ones.
+//! Datastores in S3 over good wires and bad ones, and real containers, on a server that the tests start.
 //!
-//! Where moto is not installed these tests say so and do nothing; under `CI=true` they fail then.
+//! Where moto is not installed, or no container engine runs, these tests say so and do nothing; under
+//! `CI=true` they fail then.
 
 #![allow(clippy::unwrap_used)]
 
+mod batch;
+#[path = "cloud.rs"]
+mod cloud;
+mod container;
+mod docker;
 #[path = "moto.rs"]
 mod moto;
 mod objects;
 mod refused;
+#[path = "../flows/running.rs"]
+mod running;
 mod runs;
+mod stack;
+mod template;
 #[path = "wire.rs"]
 mod wire;
 #[path = "../flows/world.rs"]

@@ -198,29 +198,6 @@ fn datastore(place: &str) -> Check {
     }
 }
 
-/// Whether runs can be kept in a bucket: credentials, region, the bucket itself, and permissions.
-fn remote(cx: &Context, settings: &Settings) -> Check {
-    let (what, place) = ("datastore", &settings.datastore);
-    let looked = async {
-        let url: DatastoreUrl = place.parse()?;
-        match Datastore::open_with(&url, &access(settings)).await {
-            Ok(datastore) => {
-                datastore.may_write().await?;
-                Ok(place.clone())
-            }
-            Err(DatastoreError::Missing { .. }) => Ok(format!("{place} (made by the first run)")),
-            Err(error) => Err(CliError::from(error)),
-        }
-    };
-    match cx.runtime().and_then(|runtime| runtime.block_on(looked)) {
-        Ok(found) => Check::good(what, found),
-        Err(error) => {
-            let (found, advice) = (error.in_short(), error.advice());
-            Check::broken(what, found, advice)
-        }
-    }
-}
-
 /// Whether Batch takes jobs; nothing when nobody said that it is used.
 fn batch(cx: &Context, settings: &Settings) -> Result<Option<Check>, CliError> {
     let what = "batch";
@@ -242,6 +219,26 @@ fn batch(cx: &Context, settings: &Settings) -> Result<Option<Check>, CliError> {
             }
         }
     }))
+}
+
+/// Whether runs can be kept in a bucket: credentials, region, the bucket itself, and permissions.
+fn remote(cx: &Context, settings: &Settings) -> Check {
+    let (what, place) = ("datastore", &settings.datastore);
+    let looked = async {
+        let url: DatastoreUrl = place.parse()?;
+        match Datastore::open_with(&url, &access(settings)).await {
+            Ok(datastore) => {
+                datastore.may_write().await?;
+                Ok(place.clone())
+            }
+            Err(DatastoreError::Missing { .. }) => Ok(format!("{place} (made by the first run)")),
+            Err(error) => Err(CliError::from(error)),
+        }
+    };
+    match cx.runtime().and_then(|runtime| runtime.block_on(looked)) {
+        Ok(found) => Check::good(what, found),
+        Err(error) => Check::broken(what, error.in_short(), error.advice()),
+    }
 }
 
 /// Whether compiled modules can be kept.

@@ -338,7 +338,7 @@ impl Http {
 
 /// Keeps one more thing for a guest.
 fn add<T>(handles: &mut Handles<T>, thing: T) -> Result<u32, Stop> {
-    if handles.len() >= MAX_OPEN {
+    if handles.count() >= MAX_OPEN {
         let message = format!("the step holds more than {MAX_OPEN} headers, requests or answers");
         return Err(Stop::contract(message).hint("let go of answers that were read"));
     }
