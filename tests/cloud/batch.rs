@@ -101,7 +101,7 @@ fn a_container_that_is_killed_has_its_task_made_again() {
     assert_eq!(code, Some(i32::from(exit::OK)), "{events:?}");
     let lost = events
         .iter()
-        .filter(|it| it["failure"]["kind"] == "infrastructure");
+        .filter(|it| it["event"] == "finished" && it["failure"]["kind"] == "infrastructure");
     assert_eq!(lost.count(), 1, "{events:?}");
     cloud.replay("foreach/1");
 }
