@@ -295,7 +295,7 @@ mod tests {
         0000644 etc/ssl/certs/ca-certificates.crt
         0000755 lib64/ld.so
         ");
-        insta::assert_snapshot!(listing(&image.blobs[&image.layers[1]]), @"");
+        insta::assert_snapshot!(listing(&image.blobs[&image.layers[1]]), @"0000755 wrun");
     }
 
     #[test]
