@@ -1,6 +1,8 @@
 //! The bindings are generated ahead, so that a flow's first build need not generate them. This
 //! fails when they are not those of the WIT.
 
+#![allow(clippy::unwrap_used, reason = "a test may end at once")]
+
 use std::path::Path;
 
 use wit_bindgen_core::wit_parser::Resolve;

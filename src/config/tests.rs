@@ -229,7 +229,7 @@ fn mistakes_are_refused_with_file_and_line() {
 
     wrun.toml:2: `limits.memory` takes a size from 1 MiB to 4 GiB, in whole MiB
 
-    wrun.toml:2: `limits.timeout` is `a truth value`; a time is a whole number with `ms`, `s`, `m`, `h` or `d`, e.g. `90s`
+    wrun.toml:2: `limits.timeout` is `true`; a time is a whole number with `ms`, `s`, `m`, `h` or `d`, e.g. `90s`
 
     wrun.toml:1: `max-workers` takes a whole number from 1 to 1024
 
@@ -243,7 +243,7 @@ fn mistakes_are_refused_with_file_and_line() {
     hint: did you mean `steps.fit.cpu`?
 
     wrun.toml:2: there is no setting `steps.fit.queue`
-    hint: there are `cpu`, `disk`, `gpus`, `grants`, `memory`, `retry`, `retry.backoff`, `retry.times`, `timeout`
+    hint: there are `cpu`, `disk`, `executor`, `gpus`, `grants`, `memory`, `retry`, `retry.backoff`, `retry.times`, `timeout`
 
     wrun.toml:2: there is no setting `step.fit.cpu`
     hint: did you mean `steps.fit.cpu`?

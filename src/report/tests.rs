@@ -103,6 +103,7 @@ fn record(result: Result<Outcome, Failure>, start: u64, ms: u64) -> Record {
             wall_us: ms * 1000,
             cpu_us: 0,
             peak_memory: 1 << 20,
+            job: None,
         },
     }
 }

@@ -136,6 +136,7 @@ fn record(result: Result<Outcome, Failure>, start: u64, ms: u64) -> Record {
         wall_us: ms * 1000,
         cpu_us: 900,
         peak_memory: 1 << 20,
+        job: None,
     };
     Record {
         result,

@@ -1,5 +1,4 @@
-//! Datastores in S3, on a server that the test starts itself, over good wires and bad ones; and real
-//! containers.
+//! Datastores in S3 over good wires and bad ones, and real containers, on a server that the tests start.
 //!
 //! Where moto is not installed, or no container engine runs, these tests say so and do nothing; under
 //! `CI=true` they fail then.

@@ -85,11 +85,11 @@ fn copy(cx: &Context, (from, to): (&str, &str), runs: &[PathSpec]) -> Result<u8,
         let run = from.run(&id)?;
         let before = copier.tally;
         runtime.block_on(copier.run(&run))?;
-        let said = match copier.tally.runs > before.runs {
-            true => format!("{id} copied"),
-            false => format!("{id} was there"),
-        };
-        cx.out.say(&said);
+        if !cx.out.json {
+            let is_new = copier.tally.runs > before.runs;
+            let what = if is_new { "copied" } else { "was there" };
+            cx.out.say(&format!("{id} {what}"));
+        }
     }
     report(cx, &place, copier.tally)?;
     Ok(exit::OK)
