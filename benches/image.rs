@@ -93,7 +93,7 @@ fn starts(place: &Place, modules: &Path) -> Vec<Row> {
     let run = ["run", "--json", "--module", "/modules/bench_five.wasm"];
     let home = place.path().join("home");
     std::fs::create_dir(&home).expect("a new directory");
-    let mut cold = || command(place, modules, None);
+    let cold = || command(place, modules, None);
     let empty = times(|| until_end(cold().arg("--version")));
     let first = times(|| until_first_task(cold().args(run)));
     let warm = || command(place, modules, Some(&home));

@@ -8,4 +8,5 @@
 mod bench;
 mod broken;
 mod errors;
+mod image;
 mod reading;

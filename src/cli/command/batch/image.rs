@@ -209,7 +209,7 @@ fn tell(cx: &Context, args: &ImageArgs, image: &Image, name: &ImageName) -> Resu
 fn next(args: &ImageArgs, name: &ImageName) -> Vec<String> {
     if args.push {
         return vec![format!(
-            "use it with `--batch-image {name}`, or `image = \"{name}\"` under `[batch]` in `wrun.toml`"
+            "use it with `image = \"{name}\"` below `[batch]` in `wrun.toml`"
         )];
     }
     let mut steps = Vec::new();
