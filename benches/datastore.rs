@@ -186,6 +186,7 @@ fn small(c: &mut Criterion) {
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),
+        cache: false,
         user: "ada".to_owned(),
         tags: vec![],
         wrun: "0.1.0".to_owned(),

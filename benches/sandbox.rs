@@ -25,6 +25,7 @@ use wrun::sandbox::call::{
 };
 use wrun::sandbox::engine::Setup;
 use wrun::sandbox::execute::{Code, Engines};
+use wrun::sandbox::fetch::{Fetch, Fetched, NoAnswer, Reason};
 use wrun::sandbox::host::{Host, HostError};
 use wrun::sandbox::world::agent::Nobody;
 use wrun::sandbox::{Cell, Launcher, Modules};
@@ -110,6 +111,13 @@ impl Host for Void {
 
     async fn look(&mut self, _: Question) -> Result<Seen, HostError> {
         Ok(Seen::Not(Not::There))
+    }
+
+    async fn fetch(&mut self, _: Fetch) -> Result<Fetched, HostError> {
+        Ok(Fetched::Not(NoAnswer::new(
+            Reason::Refused,
+            "nobody is there",
+        )))
     }
 
     async fn create(&mut self, _: u32, _: MediaType) -> Result<(), HostError> {

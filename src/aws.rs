@@ -6,7 +6,8 @@
 use std::error::Error;
 use std::fmt;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::BehaviorVersion;
+pub use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -66,6 +67,14 @@ impl Kind {
                 Self::Denied
             }
             "NoSuchBucket" | "NoSuchKey" | "NoSuchUpload" | "NotFound" => Self::Missing,
+            // A request that met another, or was broken on the way: the same one may pass.
+            "ConditionalRequestConflict"
+            | "OperationAborted"
+            | "RequestTimeout"
+            | "IncompleteBody"
+            | "BadDigest"
+            | "XAmzContentChecksumMismatch"
+            | "InternalError" => Self::Service,
             "SlowDown"
             | "Throttling"
             | "ThrottlingException"
@@ -116,12 +125,19 @@ impl Trouble {
             SdkError::ServiceError(context) => {
                 let (answer, status) = (context.err(), context.raw().status());
                 let code = answer.code().map(str::to_owned);
+                let kind = Kind::of_code(code.as_deref().unwrap_or_default(), status);
+                let mut message = answer
+                    .message()
+                    .map_or_else(|| format!("status {status}"), str::to_owned);
+                if let (Kind::Region, Some(region)) =
+                    (kind, context.raw().header("x-amz-bucket-region"))
+                {
+                    message = format!("{message} (the bucket is in `{region}`)");
+                }
                 Self {
                     action,
-                    kind: Kind::of_code(code.as_deref().unwrap_or_default(), status),
-                    message: answer
-                        .message()
-                        .map_or_else(|| format!("status {status}"), str::to_owned),
+                    kind,
+                    message,
                     code,
                 }
             }
@@ -131,7 +147,12 @@ impl Trouble {
             SdkError::ResponseError(_) => said(Kind::Service, chain(error)),
             _ => {
                 let text = chain(error);
-                said(unsent(&text), text)
+                // How the SDK calls what it was doing says nothing to whoever reads this.
+                let said_so = ["dispatch failure: ", "other: ", "io error: "];
+                let text = said_so.iter().fold(text.as_str(), |text, words| {
+                    text.strip_prefix(words).unwrap_or(text)
+                });
+                said(unsent(text), text.to_owned())
             }
         }
     }
@@ -152,6 +173,34 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// What the operator can do about it, where `place` (`s3://bucket/key`) is what was asked for.
+    pub fn hint_for(&self, place: &str) -> String {
+        let bucket = place.strip_prefix("s3://").unwrap_or(place);
+        let bucket = bucket.split('/').next().unwrap_or(bucket);
+        match (self.kind, self.action) {
+            (Kind::Missing, _) => {
+                format!("correct the name, or make the bucket: `aws s3 mb s3://{bucket}`")
+            }
+            (Kind::Denied, "s3:ListBucket") => {
+                format!(
+                    "allow `s3:ListBucket` on `arn:aws:s3:::{bucket}` in the policy of these credentials"
+                )
+            }
+            // Who may not list is not told what is missing.
+            (Kind::Denied, "s3:GetObject") => format!(
+                "allow `s3:GetObject` on `arn:aws:s3:::{bucket}/*` and `s3:ListBucket` on `arn:aws:s3:::{bucket}` in the policy of these credentials"
+            ),
+            (Kind::Denied, action) => {
+                format!(
+                    "allow `{action}` on `arn:aws:s3:::{bucket}/*` in the policy of these credentials"
+                )
+            }
+            _ => self.hint(),
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`: ", self.action)?;
@@ -168,11 +217,18 @@ impl Error for Trouble {}
 pub trait Status {
     /// Its number, e.g. 404.
     fn status(&self) -> u16;
+
+    /// A header, where the answer has it.
+    fn header(&self, name: &'static str) -> Option<&str>;
 }
 
 impl Status for aws_smithy_runtime_api::client::orchestrator::HttpResponse {
     fn status(&self) -> u16 {
         self.status().as_u16()
+    }
+
+    fn header(&self, name: &'static str) -> Option<&str> {
+        self.headers().get(name)
     }
 }
 

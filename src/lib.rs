@@ -4,6 +4,7 @@
 //!
 //! - [`model`]: what a flow, a run, a task, an artifact and an event are. Pure data.
 //! - [`aws`]: how AWS is reached, and what its errors mean.
+//! - [`image`]: the container image in which workers run.
 //! - [`scheduler`]: events in, commands out. Pure: it decides, and does nothing.
 //! - [`datastore`]: everything at rest: blobs, artifacts, journals, runs, and the object stores below them.
 //! - [`snapshot`]: builds a flow and freezes its code.
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod config;
 pub mod datastore;
 pub mod executor;
+pub mod image;
 pub mod model;
 pub mod report;
 pub mod runtime;

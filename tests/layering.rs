@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("aws", &[]),
+    ("image", &["model"]),
     ("scheduler", &["model"]),
     ("datastore", &["model", "aws"]),
     ("sandbox", &["model"]),
@@ -42,6 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "cli",
         &[
             "model",
+            "image",
             "scheduler",
             "datastore",
             "snapshot",
@@ -64,6 +66,10 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("aws_sdk_s3", &["datastore"]),
     ("aws_sdk_batch", &["executor"]),
     ("hyper", &["task"]),
+    ("hyper_rustls", &["task"]),
+    ("hyper_util", &["task"]),
+    ("tower_service", &["task"]),
+    ("sha2", &["image"]),
     ("postcard", &["sandbox", "snapshot"]),
     ("rand_chacha", &["sandbox"]),
     ("zstd", &["datastore"]),

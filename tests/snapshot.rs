@@ -425,6 +425,7 @@ fn header(run: wrun::model::id::RunId, snapshot: &Snapshot) -> wrun::model::head
         engine: snapshot.module,
         origin: None,
         anew: Default::default(),
+        cache: false,
         user: "somebody".into(),
         tags: Vec::new(),
         wrun: "0.1.0".into(),

@@ -74,6 +74,7 @@
 //!   leaves.
 //! - [`Error`] is made by `?`, [`bail!`] and [`ensure!`]; [`Context`] says more about it,
 //!   [`Fatal`] makes it final.
+//! - [`http`] asks others, where that was granted.
 //! - [`progress`] and [`debug!`], [`info!`], [`warn!`], [`error!`] show what a step is doing.
 //!   `println!` works as well.
 //!
@@ -104,7 +105,8 @@
 //! `std::fs` and `std::env` work with what whoever runs the flow has granted, and with nothing else:
 //! `--allow scratch=64MiB` is an empty directory `/tmp` in memory, `--allow read:corpus=PATH` a
 //! directory to be read as `/corpus`, `--allow env:MODE=fast` a variable. Names in a directory come
-//! sorted, and all times are the beginning of 1970. There is no network.
+//! sorted, and all times are the beginning of 1970. Whom a step may ask over HTTP is granted as well, see
+//! [`http`]; there is no other network.
 
 extern crate self as wrun_sdk;
 
@@ -124,6 +126,7 @@ mod files;
 #[doc(hidden)]
 pub mod glue;
 mod host;
+pub mod http;
 mod inputs;
 mod memory;
 mod panic;

@@ -3,6 +3,7 @@
 use super::error::{CliError, Kind};
 use crate::config::ConfigError;
 use crate::config::keys::variable_of;
+use crate::datastore::copy::CopyError;
 use crate::datastore::object::StoreError;
 use crate::datastore::url::DatastoreUrlError;
 use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
@@ -11,6 +12,7 @@ use crate::model::digest::Digest;
 use crate::model::event::RunStatus;
 use crate::model::validate::Problems;
 use crate::runtime::attach::AttachError;
+use crate::runtime::copy::CopyRunError;
 use crate::runtime::diff::DiffError;
 use crate::runtime::drive::DriveError;
 use crate::runtime::past::PastError;
@@ -52,11 +54,10 @@ impl From<BuildError> for CliError {
 impl From<SnapshotError> for CliError {
     fn from(error: SnapshotError) -> Self {
         let hint = match &error {
-            SnapshotError::Store(source) => store_hint(source),
+            SnapshotError::Store(source) => Some(store_hint(source)),
             _ => None,
         };
-        with_hints(Self::from_error(error_kind(&error), &error), error.hints())
-            .hint_if(hint.map(str::to_owned))
+        with_hints(Self::from_error(error_kind(&error), &error), error.hints()).hint_if(hint)
     }
 }
 
@@ -189,8 +190,14 @@ impl From<DatastoreError> for CliError {
                 Some("`--datastore URL` or `WRUN_DATASTORE` names another"),
             ),
             DatastoreError::Newer { .. } | DatastoreError::Damaged { .. } => (Kind::Damaged, None),
-            DatastoreError::Unsupported { .. } => (Kind::Unavailable, None),
-            DatastoreError::Store(source) => (Kind::Unavailable, store_hint(source)),
+            DatastoreError::Unconditional { .. } => (
+                Kind::Unavailable,
+                Some("use a server that knows conditional writes, as S3 does since 2024"),
+            ),
+            DatastoreError::Store(source) => {
+                let hint = store_hint(source);
+                return Self::from_error(Kind::Unavailable, &error).hint(hint);
+            }
         };
         Self::from_error(kind, &error).hint_if(hint.map(str::to_owned))
     }
@@ -198,7 +205,7 @@ impl From<DatastoreError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::from_error(Kind::Unavailable, &error).hint_if(store_hint(&error).map(str::to_owned))
+        Self::from_error(Kind::Unavailable, &error).hint(store_hint(&error))
     }
 }
 
@@ -210,14 +217,14 @@ impl From<RunError> for CliError {
             RunError::Busy { .. } | RunError::Store(_) => Kind::Unavailable,
         };
         let hint = match &error {
-            RunError::Missing { .. } => Some("`wrun runs` lists the runs"),
-            RunError::Damaged { .. } => {
-                Some("put the file back from a copy of the datastore; other runs can be used")
-            }
-            RunError::Store(source) => store_hint(source),
+            RunError::Missing { .. } => Some("`wrun runs` lists the runs".to_owned()),
+            RunError::Damaged { .. } => Some(
+                "put the file back from a copy of the datastore; other runs can be used".to_owned(),
+            ),
+            RunError::Store(source) => Some(store_hint(source)),
             _ => None,
         };
-        Self::from_error(kind, &error).hint_if(hint.map(str::to_owned))
+        Self::from_error(kind, &error).hint_if(hint)
     }
 }
 
@@ -229,7 +236,7 @@ impl From<JournalError> for CliError {
             | JournalError::Newer { .. } => Kind::Damaged,
             _ => Kind::Unavailable,
         };
-        Self::from_error(kind, &error)
+        Self::from_error(kind, &error).hint_if(journal_hint(&error))
     }
 }
 
@@ -260,6 +267,7 @@ fn blob_hint(error: &BlobError) -> Option<String> {
             "put `{}` of the datastore back from a copy, or delete it and run the flow again",
             place(digest)
         )),
+        BlobError::Store(source) => Some(store_hint(source)),
         _ => None,
     }
 }
@@ -293,8 +301,12 @@ impl From<StartError> for CliError {
         };
         let (kind, hint) = match &error {
             StartError::File { source, .. } => (of_io(source), None),
-            StartError::Parameter { source, .. } => (Kind::Unavailable, store_hint(source)),
-            StartError::Run(RunError::Store(source)) => (Kind::Unavailable, store_hint(source)),
+            StartError::Parameter { source, .. } | StartError::Known(source) => {
+                (Kind::Unavailable, Some(store_hint(source)))
+            }
+            StartError::Run(RunError::Store(source)) => {
+                (Kind::Unavailable, Some(store_hint(source)))
+            }
             StartError::Run(_) => (Kind::Damaged, None),
             StartError::Elsewhere(_) => (Kind::Unavailable, None),
             StartError::Journal(error) => (Kind::Unavailable, journal_hint(error)),
@@ -307,7 +319,7 @@ impl From<StartError> for CliError {
                 ..
             } => (Kind::Internal, None),
         };
-        let it = Self::from_error(kind, &error).hint_if(hint.map(str::to_owned));
+        let it = Self::from_error(kind, &error).hint_if(hint);
         match &error {
             StartError::Drive { run, .. } => it.hint(format!(
                 "`wrun show {run}` shows what was kept: all that was shown as done"
@@ -419,6 +431,38 @@ impl From<DiffError> for CliError {
     }
 }
 
+impl From<CopyError> for CliError {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Run(error) => error.into(),
+            CopyError::Journal(error) => error.into(),
+            CopyError::Store(error) => error.into(),
+            CopyError::Another { .. } => Self::from_error(Kind::Usage, &error).hint(
+                "runs keep their names: copy it to another datastore, e.g. below another prefix",
+            ),
+            CopyError::Unended { ref run } => Self::from_error(Kind::Unavailable, &error).hint(
+                format!("`wrun attach {run}` goes on where its driver is gone"),
+            ),
+        }
+    }
+}
+
+impl From<CopyRunError> for CliError {
+    fn from(error: CopyRunError) -> Self {
+        match error {
+            CopyRunError::Past(error) => error.into(),
+            CopyRunError::Copy(error) => error.into(),
+            CopyRunError::Blob { ref source, .. } => {
+                let kind = match source {
+                    BlobError::Store(_) => Kind::Unavailable,
+                    _ => Kind::Damaged,
+                };
+                Self::from_error(kind, &error).hint_if(blob_hint(source))
+            }
+        }
+    }
+}
+
 impl From<SpinError> for CliError {
     fn from(error: SpinError) -> Self {
         match error {
@@ -450,25 +494,27 @@ impl From<ReplayError> for CliError {
     }
 }
 
-fn journal_hint(error: &JournalError) -> Option<&'static str> {
+fn journal_hint(error: &JournalError) -> Option<String> {
     match error {
-        JournalError::Store(error) => store_hint(error),
+        JournalError::Store(error) => Some(store_hint(error)),
         _ => None,
     }
 }
 
-fn store_hint(error: &StoreError) -> Option<&'static str> {
+fn store_hint(error: &StoreError) -> String {
     match error {
-        StoreError::Full { .. } => Some("free some space, then run again"),
+        StoreError::Full { .. } => "free some space, then run again".to_owned(),
         StoreError::ReadOnly { .. } | StoreError::Denied { .. } => {
-            Some("`--datastore DIR` names a datastore that can be written")
+            "`--datastore DIR` names a datastore that can be written".to_owned()
         }
-        _ => Some("`wrun doctor` checks the datastore"),
+        StoreError::Remote { place, source, .. } => source.hint_for(place),
+        _ => "`wrun doctor` checks the datastore".to_owned(),
     }
 }
 
 impl From<DatastoreUrlError> for CliError {
     fn from(error: DatastoreUrlError) -> Self {
-        Self::from_error(Kind::Usage, &error).hint("`--datastore` takes a directory")
+        Self::from_error(Kind::Usage, &error)
+            .hint("`--datastore` takes a directory or `s3://bucket/prefix`")
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Allow {
     ///
     /// `scratch=64MiB` is a directory `/tmp` in memory, `read:NAME=PATH` a directory of this machine
     /// as `/NAME`, `env:NAME` or `env:NAME=VALUE` a variable, `secret:NAME` a variable whose value
-    /// is not recorded. What single steps may touch is said in `wrun.toml`.
+    /// is not recorded, `http=https://HOST` whom steps may ask over HTTP. What single steps may touch is said in `wrun.toml`.
     #[arg(long = "allow", value_name = "GRANT")]
     allow: Vec<Grant>,
 }
@@ -61,6 +61,23 @@ fn unset(error: &grants::NotSet) -> CliError {
     ))
 }
 
+/// Refuses to run a flow that asks over HTTP where no step was granted whom to ask.
+///
+/// # Errors
+/// When one of `imports`, those of its module, is what asks.
+pub(crate) fn check_http(imports: &[String], grants: &Grants) -> Result<(), CliError> {
+    let asks = imports
+        .iter()
+        .find(|it| *it == "wasi:http/outgoing-handler");
+    let Some(import) = asks.filter(|_| !grants.has_http()) else {
+        return Ok(());
+    };
+    let message = "the flow asks over HTTP, and no step was granted whom to ask";
+    Err(CliError::usage(message)
+        .cause(format!("its module imports `{import}`"))
+        .hint("`--allow http=https://HOST` grants it to all steps, `grants = [\"http=https://HOST\"]` below `[steps.STEP]` in `wrun.toml` to one"))
+}
+
 /// What `before` granted and `now` does not, as it would be granted again.
 pub(crate) fn missing(before: &Grants, now: &Grants) -> Vec<String> {
     let now = now.lines();
@@ -72,12 +89,13 @@ pub(crate) fn missing(before: &Grants, now: &Grants) -> Vec<String> {
 }
 
 /// Refuses to touch for `run` what this machine was not asked to let it touch: whoever takes over
-/// somebody's run opens directories and secrets of his own.
+/// somebody's run opens directories, secrets and the network of his own.
 ///
 /// # Errors
-/// When the run was granted a directory or a secret that `now` does not grant.
+/// When the run was granted a directory, a secret or an origin that `now` does not grant.
 pub(crate) fn consent(run: &RunId, before: &Grants, now: &Grants) -> Result<(), CliError> {
-    let opens = |line: &String| line.contains("read:") || line.contains("secret:");
+    let kinds = ["read:", "secret:", "http="];
+    let opens = |line: &String| kinds.iter().any(|kind| line.contains(kind));
     let missing: Vec<String> = missing(before, now).into_iter().filter(opens).collect();
     if missing.is_empty() {
         return Ok(());

@@ -12,8 +12,10 @@ use tokio::runtime::Runtime;
 use super::context::Context;
 use super::error::{CliError, Kind};
 use super::value;
-use crate::config::Settings;
-use crate::datastore::{Datastore, DatastoreUrl, Run, RunError};
+use crate::config::{PathStyle, Settings};
+use crate::datastore::object::cache::Shelf;
+use crate::datastore::object::s3;
+use crate::datastore::{Access, Datastore, DatastoreUrl, Run, RunError};
 use crate::model::artifact::{Value, ValueAt};
 use crate::model::event::{Event, RunStatus};
 use crate::model::header::RunHeader;
@@ -100,6 +102,21 @@ pub(crate) struct RunFacts {
     pub(crate) tags: Vec<Tag>,
 }
 
+/// How datastores are reached, as the settings say.
+pub(crate) fn access(settings: &Settings) -> Access {
+    Access {
+        cache: Some(Shelf {
+            directory: settings.blob_cache.clone(),
+            bytes: settings.blob_cache_mib << 20,
+        }),
+        path_style: match settings.path_style {
+            PathStyle::Auto => s3::PathStyle::Auto,
+            PathStyle::Always => s3::PathStyle::Always,
+            PathStyle::Never => s3::PathStyle::Never,
+        },
+    }
+}
+
 /// An open datastore.
 pub(crate) struct Store {
     datastore: Datastore,
@@ -124,7 +141,7 @@ impl Context {
     pub(crate) fn store_of(&self, settings: &Settings) -> Result<Store, CliError> {
         let url: DatastoreUrl = settings.datastore.parse()?;
         let runtime = self.runtime()?;
-        let datastore = runtime.block_on(Datastore::open(&url))?;
+        let datastore = runtime.block_on(Datastore::open_with(&url, &access(settings)))?;
         Ok(Store {
             datastore,
             runtime,

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::Raw;
-use super::{Seed, Settings};
+use super::{PathStyle, Seed, Settings};
 use super::{batch, quantity};
 use crate::model::definition::Retry;
 use crate::model::grant::Grant;
@@ -80,6 +80,27 @@ const KEYS: &[Key] = &[
         |s| s.code_cache.display().to_string(),
     ),
     key(
+        "blob-cache",
+        "the directory of blobs that were read from S3",
+        |s, v, from| {
+            s.blob_cache = PathBuf::from(path(&text(v)?, from)?);
+            Ok(())
+        },
+        |s| s.blob_cache.display().to_string(),
+    ),
+    key(
+        "blob-cache-size",
+        "how much that directory may hold",
+        |s, v, _| set(&mut s.blob_cache_mib, size_in(v, 1 << 20, 1 << 30)),
+        |s| quantity::show_size(s.blob_cache_mib << 20),
+    ),
+    key(
+        "s3.path-style",
+        "whether a bucket stands in the path of a URL: `auto`, `always` or `never`",
+        set_path_style,
+        |s| s.path_style.to_string(),
+    ),
+    key(
         "seed",
         "where chance comes from: a number or `random`",
         set_seed,
@@ -138,6 +159,18 @@ const KEYS: &[Key] = &[
         "elements of a foreach",
         |s, v, _| set(&mut s.limits.items, whole(v, 1, 100_000_000)),
         |s| s.limits.items.to_string(),
+    ),
+    key(
+        "limits.answer",
+        "one answer over HTTP",
+        |s, v, _| set(&mut s.limits.answer_mib, size_in(v, 1 << 20, 1 << 20)),
+        |s| quantity::show_size(s.limits.answer_mib << 20),
+    ),
+    key(
+        "limits.answer-time",
+        "the longest time until the end of an answer",
+        |s, v, _| set(&mut s.limits.answer_ms, time(v)),
+        |s| quantity::show_time(s.limits.answer_ms),
     ),
     key(
         "executor",
@@ -300,6 +333,16 @@ fn set_seed(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String
             Err(_) => return Err("is a whole number from 0 or `random`".to_owned()),
         },
     };
+    Ok(())
+}
+
+fn set_path_style(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String> {
+    let styles = [PathStyle::Auto, PathStyle::Always, PathStyle::Never];
+    let given = text(value)?;
+    settings.path_style = *styles
+        .iter()
+        .find(|style| style.to_string() == given)
+        .ok_or("is `auto`, `always` or `never`")?;
     Ok(())
 }
 

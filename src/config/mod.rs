@@ -77,6 +77,28 @@ impl fmt::Display for Seed {
     }
 }
 
+/// Whether the name of a bucket stands in the path of a URL or in the name of its host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathStyle {
+    /// In the path where the user gives an endpoint.
+    #[default]
+    Auto,
+    /// In the path.
+    Always,
+    /// In the name of the host.
+    Never,
+}
+
+impl fmt::Display for PathStyle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        })
+    }
+}
+
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -88,6 +110,12 @@ pub struct Settings {
     pub compression_level: i32,
     /// The directory of compiled modules, absolute.
     pub code_cache: PathBuf,
+    /// The directory of blobs that were read from S3, absolute.
+    pub blob_cache: PathBuf,
+    /// How much that directory may hold, in MiB.
+    pub blob_cache_mib: u64,
+    /// How buckets are addressed.
+    pub path_style: PathStyle,
     /// Where chance comes from.
     pub seed: Seed,
     /// The limits of every sandbox.
@@ -292,15 +320,18 @@ impl Settings {
     fn built_in(project: Project, environment: &Environment) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cache = environment.directory("XDG_CACHE_HOME", ".cache");
-        let code_cache = match cache {
-            Some(cache) => cache.join("wrun/code"),
-            None => project.home().join("code"),
+        let (code_cache, blob_cache) = match cache {
+            Some(cache) => (cache.join("wrun/code"), cache.join("wrun/blobs")),
+            None => (project.home().join("code"), project.home().join("cache")),
         };
         Self {
             datastore: project.datastore().to_string_lossy().into_owned(),
             max_workers: cores,
             compression_level: 1,
             code_cache,
+            blob_cache,
+            blob_cache_mib: 4096,
+            path_style: PathStyle::Auto,
             seed: Seed::Fixed(0),
             limits: Limits::default(),
             steps: BTreeMap::new(),

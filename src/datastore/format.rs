@@ -26,7 +26,7 @@ pub enum DatastoreError {
     },
     /// There is something else.
     #[error(
-        "`{place}` is not a datastore: it has no `wrun-datastore`, and is not empty; give an empty or a new directory"
+        "`{place}` is not a datastore: it has no `wrun-datastore`, and is not empty; give an empty or a new place"
     )]
     NotADatastore {
         /// Where it was looked for.
@@ -56,11 +56,13 @@ pub enum DatastoreError {
         /// What was found.
         what: String,
     },
-    /// It is of a kind that this wrun does not have.
-    #[error("`{url}` cannot be used: datastores in S3 are not there yet; give a directory")]
-    Unsupported {
+    /// Whoever answers there overwrites what must stay.
+    #[error(
+        "`{place}` cannot hold a datastore: its server ignores `If-None-Match`, so that two drivers of a run would both go on"
+    )]
+    Unconditional {
         /// Where it would be.
-        url: String,
+        place: String,
     },
     /// The store failed.
     #[error(transparent)]
@@ -73,10 +75,23 @@ struct Format {
     id: String,
 }
 
+/// The format and the id of the datastore that there is.
+pub(super) async fn read(store: &dyn ObjectStore) -> Result<(u32, String), DatastoreError> {
+    let found = find(store).await?;
+    let found = found.map(|found| (found.format, found.id));
+    found.ok_or_else(|| DatastoreError::Missing {
+        place: store.place(),
+    })
+}
+
 /// Reads the format; whether there is a datastore.
 pub(super) async fn check(store: &dyn ObjectStore) -> Result<bool, DatastoreError> {
+    Ok(find(store).await?.is_some())
+}
+
+async fn find(store: &dyn ObjectStore) -> Result<Option<Format>, DatastoreError> {
     let Some(object) = store.get(&keys::format(), LIMIT).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     let place = store.place();
     let format: Format =
@@ -89,7 +104,7 @@ pub(super) async fn check(store: &dyn ObjectStore) -> Result<bool, DatastoreErro
             place,
             what: "its format is 0".to_owned(),
         }),
-        1..=FORMAT => Ok(true),
+        1..=FORMAT => Ok(Some(format)),
         found => Err(DatastoreError::Newer { place, found }),
     }
 }
@@ -103,11 +118,17 @@ pub(super) async fn create(store: &dyn ObjectStore) -> Result<(), DatastoreError
         .collect();
     let text = serde_json::to_string(&Format { format: FORMAT, id })
         .expect("a number and a text can be written");
-    match store
-        .create(&keys::format(), Bytes::from(text + "\n"))
-        .await?
-    {
-        Created::New => Ok(()),
-        Created::Exists => check(store).await.map(|_| ()),
+    let (key, bytes) = (keys::format(), Bytes::from(text + "\n"));
+    if store.create(&key, bytes.clone()).await? == Created::Exists {
+        return check(store).await.map(|_| ());
     }
+    // Other bytes that say the same: whoever takes them keeps nothing apart.
+    let again = [&bytes[..], b"\n"].concat();
+    if store.create(&key, again.into()).await? == Created::Exists {
+        return Ok(());
+    }
+    store.delete(&key).await?;
+    Err(DatastoreError::Unconditional {
+        place: store.place(),
+    })
 }

@@ -232,6 +232,11 @@ impl JournalWriter {
         self.next
     }
 
+    /// How long events should gather before they are appended.
+    pub fn gather(&self) -> std::time::Duration {
+        self.journal.store.pace().gather
+    }
+
     /// Appends `events` as one segment and returns its number. Durable when it returns.
     ///
     /// Only events that are stored belong here; the others are left out.

@@ -46,6 +46,11 @@ pub(crate) fn blob(digest: &Digest) -> Key {
     key(format!("blobs/{}/{hex}", &hex[..2]))
 }
 
+/// Whether what lies under a key never changes: its name is the digest of what it says.
+pub(crate) fn is_immutable(key: &Key) -> bool {
+    key.as_str().starts_with("blobs/") || key.as_str().starts_with("snapshots/")
+}
+
 /// The manifest of a code snapshot.
 pub(crate) fn snapshot(digest: &Digest) -> Key {
     key(format!("snapshots/{digest}"))

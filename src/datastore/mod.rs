@@ -7,7 +7,6 @@
 //!
 //! Uses `model`. Knows no sandbox, no executor and no terminal.
 
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ pub mod artifact;
 pub mod blob;
 pub mod cbor;
 pub mod codec;
+pub mod copy;
 pub mod format;
 pub mod jobs;
 pub mod journal;
@@ -36,9 +36,12 @@ pub use journal::{JournalError, JournalWriter};
 pub use run::{FailedTask, Run, RunError, RunSummary, TaskCounts};
 pub use url::DatastoreUrl;
 
+use object::cache::{CacheStore, Shelf};
 use object::layer::Layer;
 use object::local::LocalStore;
 use object::memory::MemoryStore;
+use object::retry::{Patience, Retry, RetryStore};
+use object::s3::{PathStyle, S3Store};
 use object::{ObjectStore, StoreError};
 
 /// The longest manifest of a snapshot.
@@ -59,19 +62,27 @@ impl Datastore {
     /// # Errors
     /// [`DatastoreError::Missing`] when there is none; the others say why it cannot be used.
     pub async fn open(url: &DatastoreUrl) -> Result<Self, DatastoreError> {
-        let store = connect(url)?;
-        let empty = is_empty(url)?;
-        // After the look at the directory: a datastore that another process makes meanwhile is seen.
+        Self::open_with(url, &Access::default()).await
+    }
+
+    /// Opens a datastore, reaching it as `access` says.
+    ///
+    /// # Errors
+    /// As those of [`Datastore::open`].
+    pub async fn open_with(url: &DatastoreUrl, access: &Access) -> Result<Self, DatastoreError> {
+        let store = connect(url, access).await?;
         if format::check(&*store).await? {
             return Ok(Self::with_store(store));
         }
-        Err(match empty {
-            true => DatastoreError::Missing {
-                place: store.place(),
-            },
-            false => DatastoreError::NotADatastore {
-                place: store.place(),
-            },
+        let is_empty = store.is_empty().await?;
+        // After the look at what else is there: a datastore that another process makes meanwhile is seen.
+        if format::check(&*store).await? {
+            return Ok(Self::with_store(store));
+        }
+        let place = store.place();
+        Err(match is_empty {
+            true => DatastoreError::Missing { place },
+            false => DatastoreError::NotADatastore { place },
         })
     }
 
@@ -80,9 +91,21 @@ impl Datastore {
     /// # Errors
     /// [`DatastoreError::NotADatastore`] when there is something else: it is not touched then.
     pub async fn open_or_create(url: &DatastoreUrl) -> Result<Self, DatastoreError> {
-        let store = connect(url)?;
+        Self::open_or_create_with(url, &Access::default()).await
+    }
+
+    /// Opens a datastore, and makes it first when there is nothing yet, reaching it as `access` says.
+    ///
+    /// # Errors
+    /// As those of [`Datastore::open_or_create`]; [`DatastoreError::Unconditional`] when a bucket's
+    /// server cannot keep two drivers apart.
+    pub async fn open_or_create_with(
+        url: &DatastoreUrl,
+        access: &Access,
+    ) -> Result<Self, DatastoreError> {
+        let store = connect(url, access).await?;
         if !format::check(&*store).await? {
-            if is_empty(url)? {
+            if store.is_empty().await? {
                 format::create(&*store).await?;
             } else if !format::check(&*store).await? {
                 // Looked at twice: what is there now may be the datastore that another process
@@ -93,6 +116,19 @@ impl Datastore {
             }
         }
         Ok(Self::with_store(store))
+    }
+
+    /// Makes sure that objects may be written, without writing any.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub async fn may_write(&self) -> Result<(), StoreError> {
+        let key = layout::format();
+        let Some(found) = self.store().get(&key, MAX_MANIFEST).await? else {
+            return Ok(());
+        };
+        // It is there, so this changes nothing; who may not write is told so before that is seen.
+        self.store().create(&key, found.bytes).await.map(|_| ())
     }
 
     /// A new datastore in the memory of this process.
@@ -128,6 +164,14 @@ impl Datastore {
         self.blobs.store()
     }
 
+    /// Its blobs as they are at rest, whatever of them is kept on this machine.
+    fn at_rest(&self) -> Blobs {
+        match self.store().uncached() {
+            Some(store) => Blobs::new(store, self.blobs.level()),
+            None => self.blobs.clone(),
+        }
+    }
+
     /// The same datastore, whose blobs can be read, with what is written kept in `directory`.
     pub fn scratch(&self, directory: impl Into<std::path::PathBuf>) -> Self {
         let above = Arc::new(LocalStore::new(directory));
@@ -142,7 +186,7 @@ impl Datastore {
     /// # Errors
     /// [`BlobError`] when it is gone or damaged.
     pub async fn verify(&self, digest: &Digest) -> Result<(), BlobError> {
-        let reader = self.blobs.open(digest).await?;
+        let reader = self.at_rest().open(digest).await?;
         let mut at = 0;
         while at < reader.len() {
             at += reader.read_at(at, VERIFIED_AT_ONCE).await?.len() as u64;
@@ -168,8 +212,20 @@ impl Datastore {
     }
 }
 
+/// How a datastore is reached, where there is a choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Where blobs that were read from S3 are kept on this machine; nowhere if nothing is said.
+    pub cache: Option<Shelf>,
+    /// How a bucket is addressed.
+    pub path_style: PathStyle,
+}
+
 /// The store behind a URL; nothing is read yet.
-fn connect(url: &DatastoreUrl) -> Result<Arc<dyn ObjectStore>, DatastoreError> {
+async fn connect(
+    url: &DatastoreUrl,
+    access: &Access,
+) -> Result<Arc<dyn ObjectStore>, DatastoreError> {
     match url {
         DatastoreUrl::Directory(path) => {
             if path.exists() && !path.is_dir() {
@@ -179,29 +235,19 @@ fn connect(url: &DatastoreUrl) -> Result<Arc<dyn ObjectStore>, DatastoreError> {
             }
             Ok(Arc::new(LocalStore::new(path)))
         }
-        DatastoreUrl::S3 { .. } => Err(DatastoreError::Unsupported {
-            url: url.to_string(),
-        }),
-    }
-}
-
-/// Whether there is nothing at all where a datastore is wanted.
-///
-/// Asks the directory itself: what somebody else keeps there need not have names that are keys.
-fn is_empty(url: &DatastoreUrl) -> Result<bool, DatastoreError> {
-    let DatastoreUrl::Directory(path) = url else {
-        return Ok(true);
-    };
-    let failed = |e: io::Error| StoreError::of("list", path.display(), e);
-    let entries = match std::fs::read_dir(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
-        other => other.map_err(failed)?,
-    };
-    for entry in entries {
-        // Another process that makes the datastore right now has its temporary files there.
-        if entry.map_err(failed)?.file_name() != object::local::TMP {
-            return Ok(false);
+        DatastoreUrl::S3 { bucket, prefix } => {
+            let config = crate::aws::config().await;
+            let seed = u64::from_le_bytes(sealed::array(&sealed::Nonce::new().0[..8]));
+            let retry = Arc::new(Retry::new(Patience::default(), seed));
+            let place = (bucket.as_str(), prefix.as_str());
+            let store = S3Store::new(&config, place, access.path_style, retry.clone());
+            let store = Arc::new(RetryStore::new(Arc::new(store), retry));
+            Ok(match &access.cache {
+                Some(shelf) => {
+                    Arc::new(CacheStore::new(store, shelf.clone(), layout::is_immutable))
+                }
+                None => store,
+            })
         }
     }
-    Ok(true)
 }

@@ -170,6 +170,19 @@ impl Event {
         }
     }
 
+    /// The end of an attempt in the journal of `run`, with the run that made the attempt.
+    pub fn ending_of<'a>(
+        &'a self,
+        run: &'a RunId,
+    ) -> Option<(&'a TaskId, u32, &'a Record, &'a RunId)> {
+        let by = match self {
+            Event::Reused { from, .. } => from,
+            _ => run,
+        };
+        let (task, attempt, record) = self.ending()?;
+        Some((task, attempt, record, by))
+    }
+
     /// Whether the journal keeps it.
     pub fn is_stored(&self) -> bool {
         match self {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use super::name::StepName;
+use super::origin::{Origin, OriginError};
 
 /// Where a step finds its scratch directory.
 pub const SCRATCH: &str = "/tmp";
@@ -21,7 +22,8 @@ const MAX_NAME: usize = 64;
 
 /// One thing that is opened for a step.
 ///
-/// As text: `scratch=64MiB`, `read:NAME=PATH`, `env:NAME=VALUE`, `env:NAME`, `secret:NAME`.
+/// As text: `scratch=64MiB`, `read:NAME=PATH`, `env:NAME=VALUE`, `env:NAME`, `secret:NAME`,
+/// `http=https://HOST`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
@@ -51,6 +53,11 @@ pub enum Grant {
         /// What the value is known by; none until the run starts.
         digest: Option<Digest>,
     },
+    /// Whom it may ask over HTTP.
+    Http {
+        /// Scheme, host and port.
+        origin: Origin,
+    },
 }
 
 /// What a grant opens: of two grants that open the same, the later one holds.
@@ -63,6 +70,7 @@ impl Grant {
             Self::Read { name, .. } => (1, name),
             // Both are variables, of which there is one of each name.
             Self::Env { name, .. } | Self::Secret { name, .. } => (2, name),
+            Self::Http { origin } => (3, origin.as_str()),
         }
     }
 
@@ -90,6 +98,7 @@ impl fmt::Display for Grant {
                 value: Some(value),
             } => write!(f, "env:{name}={value}"),
             Self::Secret { name, .. } => write!(f, "secret:{name}"),
+            Self::Http { origin } => write!(f, "http={origin}"),
         }
     }
 }
@@ -99,7 +108,7 @@ impl fmt::Display for Grant {
 pub enum GrantError {
     /// It begins with nothing that can be granted.
     #[error(
-        "`{0}` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE` and `secret:NAME`"
+        "`{0}` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME` and `http=https://HOST`"
     )]
     Unknown(String),
     /// A size that is none, or none that can be granted.
@@ -121,6 +130,12 @@ pub enum GrantError {
         "the value of a secret is not written down: grant `secret:{0}` and set the variable `{0}` of the environment"
     )]
     SecretValue(String),
+    /// What is asked over HTTP, named wrongly.
+    #[error("`http=` takes whom a step may ask, e.g. `http=https://api.example.com`: {0}")]
+    Origin(#[from] OriginError),
+    /// A URL and nothing else.
+    #[error("`{0}` is granted as `http={0}`")]
+    Url(String),
 }
 
 impl FromStr for Grant {
@@ -130,6 +145,13 @@ impl FromStr for Grant {
         if let Some(size) = text.strip_prefix("scratch=") {
             let mib = mebibytes(size).ok_or_else(|| GrantError::Size(size.to_owned()))?;
             return Ok(Self::Scratch { mib });
+        }
+        if let Some(origin) = text.strip_prefix("http=") {
+            let origin = origin.parse()?;
+            return Ok(Self::Http { origin });
+        }
+        if let Ok(origin) = text.parse::<Origin>() {
+            return Err(GrantError::Url(origin.to_string()));
         }
         let unknown = || GrantError::Unknown(text.chars().take(200).collect());
         let (kind, rest) = text.split_once(':').ok_or_else(unknown)?;
@@ -206,6 +228,12 @@ impl Grants {
         self.all.is_empty() && self.steps.values().all(Vec::is_empty)
     }
 
+    /// Whether any step may ask anybody over HTTP.
+    pub fn has_http(&self) -> bool {
+        let mut all = self.all.iter().chain(self.steps.values().flatten());
+        all.any(|grant| matches!(grant, Grant::Http { .. }))
+    }
+
     /// What `step` was granted, in one order: its own grants come before those of all.
     pub fn of(&self, step: &StepName) -> Vec<&Grant> {
         let own = self.steps.get(step).map_or(&[][..], Vec::as_slice);
@@ -254,6 +282,7 @@ impl Class {
         let has = |interface: &str| imports.iter().any(|import| import.starts_with(interface));
         let granted = grants.into_iter().map(|grant| match grant {
             Grant::Read { .. } if has("wasi:filesystem/") => Self::Recorded,
+            Grant::Http { .. } if has("wasi:http/") => Self::Recorded,
             Grant::Scratch { .. } if has("wasi:filesystem/") => Self::Virtual,
             Grant::Env { .. } | Grant::Secret { .. } if has("wasi:cli/environment") => {
                 Self::Virtual
@@ -316,6 +345,8 @@ mod tests {
             "env:MODE=a=b c",
             "env:EMPTY=",
             "secret:API_TOKEN",
+            "http=https://api.example.com",
+            "http=http://127.0.0.1:8080",
         ] {
             assert_eq!(grant(text).to_string(), text);
         }
@@ -335,13 +366,16 @@ mod tests {
             "read:Corpus=/srv",
             "env:A B",
             "secret:TOKEN=hunter2",
+            "http=api.example.com",
+            "http=https://api.example.com/v1",
+            "https://api.example.com",
         ]
         .iter()
         .map(|text| text.parse::<Grant>().expect_err(text).to_string())
         .collect();
         insta::assert_snapshot!(said.join("\n"), @r"
-        `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE` and `secret:NAME`
-        `write:out=/srv` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE` and `secret:NAME`
+        `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME` and `http=https://HOST`
+        `write:out=/srv` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME` and `http=https://HOST`
         `0MiB` is no size of a scratch directory: it has 1 MiB to 4 GiB, e.g. `scratch=64MiB`
         `5GiB` is no size of a scratch directory: it has 1 MiB to 4 GiB, e.g. `scratch=64MiB`
         `64` is no size of a scratch directory: it has 1 MiB to 4 GiB, e.g. `scratch=64MiB`
@@ -350,6 +384,9 @@ mod tests {
         a granted directory cannot be called `Corpus`: lower-case letters, digits, `_` and `-` are allowed, a letter comes first, and `tmp` is the scratch directory
         `A B` names no variable: a name has letters, digits and `_`, e.g. `env:LANG`
         the value of a secret is not written down: grant `secret:TOKEN` and set the variable `TOKEN` of the environment
+        `http=` takes whom a step may ask, e.g. `http=https://api.example.com`: `api.example.com` begins neither with `http://` nor with `https://`
+        `http=` takes whom a step may ask, e.g. `http=https://api.example.com`: `api.example.com/v1` is more than a host and a port
+        `https://api.example.com` is granted as `http=https://api.example.com`
         ");
     }
 
@@ -403,7 +440,12 @@ mod tests {
             grant("scratch=1MiB"),
             grant("env:A=1"),
         ];
+        let http = imports(&["wasi:http/outgoing-handler", "wasi:clocks/wall-clock"]);
+        let origin = [grant("http=https://api.example.com")];
         let cases = [
+            (&http, &origin[..0], Class::Virtual),
+            (&http, &origin[..], Class::Recorded),
+            (&plain, &origin[..], Class::Pure),
             (&plain, &all[..0], Class::Pure),
             (&plain, &all[..2], Class::Pure),
             (&plain, &all[2..], Class::Virtual),

@@ -34,6 +34,10 @@ pub struct Limits {
     pub output_mib: u64,
     /// The elements of one foreach.
     pub items: u32,
+    /// Bytes of the body of one answer over HTTP, in MiB.
+    pub answer_mib: u64,
+    /// The longest time from a request over HTTP to the end of its answer, in milliseconds.
+    pub answer_ms: u64,
 }
 
 impl Default for Limits {
@@ -47,6 +51,8 @@ impl Default for Limits {
             log_kib: 16 * 1024,
             output_mib: 64 * 1024,
             items: 1_000_000,
+            answer_mib: 1024,
+            answer_ms: 5 * 60 * 1000,
         }
     }
 }
@@ -168,6 +174,9 @@ pub struct RunHeader {
     /// What it was not to take over from there.
     #[serde(default, skip_serializing_if = "Anew::is_nothing")]
     pub anew: Anew,
+    /// Whether it takes results of earlier runs where nothing that they depend on has changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
     /// Who started it: the name of the user at the machine.
     pub user: String,
     /// Tags given when it started. Later ones are kept beside the header.

@@ -4,10 +4,12 @@
 //! stored or printed has one order. The types read from the outside in: names ([`name`]), places
 //! ([`id`], [`pathspec`]), what a module says about itself ([`definition`]), the checked graph that
 //! follows from it ([`graph`], [`validate`]), and what happens to it in a run ([`header`],
-//! [`grant`], [`artifact`], [`record`], [`failure`], [`event`], [`job`]). [`nearest`] finds what a misspelt name was meant to be.
+//! [`grant`], [`origin`], [`artifact`], [`record`], [`failure`], [`event`], [`job`]). [`nearest`] finds what a misspelt
+//! name was meant to be, [`archive`] makes one of many files.
 //!
 //! Uses nothing of this crate. Every other room uses it.
 
+pub mod archive;
 pub mod artifact;
 pub mod definition;
 pub mod digest;
@@ -20,6 +22,7 @@ pub mod id;
 pub mod job;
 pub mod name;
 pub mod nearest;
+pub mod origin;
 pub mod pathspec;
 pub mod record;
 #[cfg(test)]

@@ -82,6 +82,7 @@ fn header() -> RunHeader {
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),
+        cache: false,
         user: "ada".into(),
         tags: Vec::new(),
         wrun: "0.1.0".into(),
@@ -374,7 +375,7 @@ fn machines_get_a_line_for_every_event() {
 #[test]
 fn machines_get_every_part_of_a_failure_and_a_header() {
     insta::assert_snapshot!(json::event(&bad_run()[6]), @r#"{"version":1,"event":"finished","task":"count/1","attempt":0,"outcome":"failed","failure":{"kind":"limit","message":"the step asked for more than 512 MiB","hint":"give it more with `resources(memory = \"1 GiB\")`","limit":"memory"},"artifacts":[],"engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","inputs":"0000000000000000000000000000000000000000000000000000000000000000","usage":{"started_at":1795422455013000,"wall_us":30000,"cpu_us":0,"peak_memory":1048576}}"#);
-    insta::assert_snapshot!(json::header(&header()), @r#"{"run":"wordcount/42","created_at":1795422455000000,"user":"ada","wrun":"0.1.0","tags":[],"parameters":[],"snapshot":"2d168e1ff20930e41ae0c8e9b0bfc97bba39b1afb272f6bf9b52bf30716e96a5","module":"f42578c55d5c75569566e601ea5072c5a6d791e617aae2d1674ea29cc70fb37a","engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","seed":0,"limits":{"memory-mib":512,"timeout-ms":86400000,"stack-kib":1024,"table-elements":1000000,"handles":10000,"log-kib":16384,"output-mib":65536,"items":1000000},"grants":[],"clock":0,"known_as":1}"#);
+    insta::assert_snapshot!(json::header(&header()), @r#"{"run":"wordcount/42","created_at":1795422455000000,"user":"ada","wrun":"0.1.0","tags":[],"parameters":[],"snapshot":"2d168e1ff20930e41ae0c8e9b0bfc97bba39b1afb272f6bf9b52bf30716e96a5","module":"f42578c55d5c75569566e601ea5072c5a6d791e617aae2d1674ea29cc70fb37a","engine":"f6d78b1a7da3148d8dba15d7bb7a630ea0f66ffd11642f8d2cacc7ed142e167e","seed":0,"limits":{"memory-mib":512,"timeout-ms":86400000,"stack-kib":1024,"table-elements":1000000,"handles":10000,"log-kib":16384,"output-mib":65536,"items":1000000,"answer-mib":1024,"answer-ms":300000},"grants":[],"clock":0,"known_as":1}"#);
 }
 
 #[test]

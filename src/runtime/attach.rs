@@ -124,14 +124,15 @@ pub async fn attach(
         writer.append(&void).await.map_err(PastError::from)?;
         segments = writer.next();
     }
+    let site = Arc::new(site);
     let mut started = Started {
+        known: start::known(&site).await?,
         run,
         past,
-        site: site.into(),
+        site,
         workers,
         elsewhere: there,
         beginning: fold.left(),
-        known: Box::new(super::drive::Nothing),
         notes,
         held: Some(held),
         segments,
@@ -157,12 +158,14 @@ impl Open {
             } if !chunks.is_empty() => {
                 self.0.insert((task.clone(), *attempt));
             }
-            Event::Log { task, attempt, .. }
-            | Event::Finished { task, attempt, .. }
-            | Event::Reused { task, attempt, .. } => {
+            Event::Log { task, attempt, .. } => {
                 self.0.remove(&(task.clone(), *attempt));
             }
-            _ => {}
+            event => {
+                if let Some((task, attempt, _)) = event.ending() {
+                    self.0.remove(&(task.clone(), attempt));
+                }
+            }
         }
     }
 

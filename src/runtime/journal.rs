@@ -3,7 +3,7 @@
 //! Whoever sees an event may rely on it: it is shown only when it is durable.
 //!
 //! While one segment is being written, events gather for the next; a short pause between two
-//! segments lets ten thousand small tasks share a few hundred writes.
+//! segments, as long as the datastore wants it, lets ten thousand small tasks share a few hundred writes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,6 @@ use crate::datastore::journal::{JournalError, JournalWriter};
 use crate::model::event::Event;
 use crate::task::site::Site;
 
-/// The pause between two segments. A run that ends does not wait for it.
-const PAUSE: Duration = Duration::from_millis(25);
 /// How many events a segment has at most.
 const MOST_EVENTS: usize = 4096;
 /// How many events may wait to be written before the driver waits for the journal.
@@ -106,15 +104,15 @@ impl Desk {
             }
             // Nobody may be listening, and the run goes on all the same.
             let _ = self.listener.send(std::mem::take(&mut batch));
-            pause(&mut receiver).await;
+            pause(&mut receiver, self.writer.gather()).await;
         }
         Ok(self.writer.next())
     }
 }
 
 /// Lets events gather, unless the driver has finished or much is waiting already.
-async fn pause(receiver: &mut mpsc::Receiver<Event>) {
-    let until = tokio::time::Instant::now() + PAUSE;
+async fn pause(receiver: &mut mpsc::Receiver<Event>, long: Duration) {
+    let until = tokio::time::Instant::now() + long;
     while !receiver.is_closed() && receiver.len() < MOST_EVENTS {
         let now = tokio::time::Instant::now();
         if now >= until {

@@ -58,20 +58,20 @@ impl Notes {
                         false => drop(state.printed.entry(key).or_insert(segment)),
                     }
                 }
-                Event::Finished {
-                    task,
-                    attempt,
-                    record,
-                } => {
-                    let printed = state.printed.remove(&(task.clone(), *attempt));
-                    let entry = entry(site, task, *attempt, record).map(|key| Entry {
+                // What a run takes over from the one that it continues may be of another module.
+                Event::Reused { .. } if !site.header.cache => {}
+                event => {
+                    let Some((task, attempt, record)) = event.ending() else {
+                        continue;
+                    };
+                    let printed = state.printed.remove(&(task.clone(), attempt));
+                    let entry = entry(site, task, attempt, record).map(|key| Entry {
                         key,
                         segment,
                         logs_from: printed.unwrap_or(segment),
                     });
                     state.entries.extend(entry);
                 }
-                _ => {}
             }
         }
     }
@@ -167,20 +167,21 @@ impl Cache {
             header: Arc::new(header.clone()),
             ..self.site.as_ref().clone()
         };
-        let (of, attempt, record) = found.iter().find_map(|event| match event {
-            Event::Finished {
-                task,
-                attempt,
-                record,
-            } => {
-                let key = self::entry(&theirs, task, *attempt, record)?;
-                (key == entry.key).then(|| (task.clone(), *attempt, record.clone()))
-            }
-            _ => None,
+        let ended = found.iter().find(|event| {
+            let key = event
+                .ending()
+                .and_then(|(task, attempt, record)| self::entry(&theirs, task, attempt, record));
+            key == Some(entry.key)
         })?;
-        if !is_there(&self.site.datastore, &record).await {
+        let (of, attempt, record) = ended.ending()?;
+        if !is_there(&self.site.datastore, record).await {
             return None;
         }
+        // That run may have taken it over itself.
+        let from = match ended {
+            Event::Reused { from, .. } => from.clone(),
+            _ => self.runs[run as usize].clone(),
+        };
         let mut events = Vec::new();
         for segment in entry.logs_from..=entry.segment {
             for event in self.segment(run, segment).await?.iter() {
@@ -190,7 +191,7 @@ impl Cache {
                     at,
                     chunks,
                 } = event
-                    && (by, *which) == (&of, attempt)
+                    && (by, *which) == (of, attempt)
                 {
                     if chunks.is_empty() {
                         events.clear();
@@ -208,8 +209,8 @@ impl Cache {
         events.push(Event::Reused {
             task: task.clone(),
             attempt,
-            record,
-            from: self.runs[run as usize].clone(),
+            record: Box::new(record.clone()),
+            from,
         });
         Some(events)
     }

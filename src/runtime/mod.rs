@@ -13,11 +13,11 @@
 //!
 //! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
 
-mod archive;
 pub mod attach;
 mod books;
 pub mod clock;
 pub mod compare;
+pub mod copy;
 pub mod diff;
 pub mod drive;
 pub mod driver;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::archive;
 use super::start::{Given, StartError};
 use crate::datastore::Datastore;
 use crate::datastore::blob::BlobWriter;
 use crate::datastore::object::StoreError;
+use crate::model::archive;
 use crate::model::artifact::{Artifact, INLINE_RECORD, MediaType, Value, ValueAt};
 use crate::model::name::ArtifactName;
 

@@ -171,6 +171,19 @@ async fn manifest(datastore: &Datastore, header: &RunHeader) -> Result<Manifest,
     })
 }
 
+/// The blobs of the code of a run.
+///
+/// # Errors
+/// [`PastError`] when the manifest is gone or damaged.
+pub async fn code(
+    datastore: &Datastore,
+    header: &RunHeader,
+) -> Result<std::collections::BTreeSet<Digest>, PastError> {
+    let manifest = manifest(datastore, header).await?;
+    let files = manifest.files.iter().map(|file| file.digest);
+    Ok(files.chain([manifest.module.digest]).collect())
+}
+
 /// Reads all that is kept of the code of a run, and so proves that it is as it was.
 ///
 /// # Errors

@@ -220,36 +220,24 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     async fn job(&mut self, event: &Event, assignment: Option<Assignment>) -> Option<Job> {
-        let (task, attempt, record, by) = match event {
-            Event::Log {
-                task,
-                attempt,
-                chunks,
-                ..
-            } if self.scope.has(task) => {
-                let key = (task.clone(), *attempt);
-                let printed = self.printed.entry(key).or_default();
-                LogChunk::follow(printed, chunks);
-                return None;
-            }
-            Event::Finished {
-                task,
-                attempt,
-                record,
-            } => (task, *attempt, record, self.run.clone()),
-            Event::Reused {
-                task,
-                attempt,
-                record,
-                from,
-            } => (task, *attempt, record, from.clone()),
-            _ => return None,
-        };
+        if let Event::Log {
+            task,
+            attempt,
+            chunks,
+            ..
+        } = event
+            && self.scope.has(task)
+        {
+            let key = (task.clone(), *attempt);
+            LogChunk::follow(self.printed.entry(key).or_default(), chunks);
+        }
+        let run = self.run.clone();
+        let (task, attempt, record, by) = event.ending_of(&run)?;
         let printed = self.printed.remove(&(task.clone(), attempt));
         if !self.scope.has(task) || self.failed.is_some() {
             return None;
         }
-        let site = match self.site(&by).await {
+        let site = match self.site(by).await {
             Ok(site) => site,
             Err(error) => {
                 self.failed = Some(error);
@@ -265,7 +253,7 @@ impl Reader<'_> {
             number: self.next,
             site,
             assignment,
-            record: record.clone(),
+            record: Box::new(record.clone()),
             printed: printed.unwrap_or_default(),
         })
     }

@@ -91,7 +91,7 @@ pub(super) struct Successes {
 impl Successes {
     /// Takes in an event of the journal of `run`.
     pub(super) fn add(&mut self, run: &RunId, event: &Event) {
-        let (task, attempt, record, from) = match event {
+        match event {
             Event::Log {
                 task,
                 attempt,
@@ -105,23 +105,15 @@ impl Successes {
                 }
                 return;
             }
-            Event::Finished {
-                task,
-                attempt,
-                record,
-            } => (task, *attempt, record, run),
-            Event::Reused {
-                task,
-                attempt,
-                record,
-                from,
-            } => (task, *attempt, record, from),
             // It asked for what could not be followed: it must be asked again.
             Event::Rejected { task, .. } => {
                 self.tasks.remove(task);
                 return;
             }
-            _ => return,
+            _ => {}
+        }
+        let Some((task, attempt, record, from)) = event.ending_of(run) else {
+            return;
         };
         let logs = self
             .logs
@@ -130,7 +122,7 @@ impl Successes {
         if record.result.is_ok() {
             let kept = Kept {
                 attempt,
-                record: record.clone(),
+                record: Box::new(record.clone()),
                 from: from.clone(),
                 logs,
             };

@@ -12,7 +12,7 @@ use crate::model::id::TaskId;
 use crate::model::name::StepName;
 use crate::model::record::{LogChunk, Record};
 use crate::sandbox::Launcher;
-use crate::task::attempt::{Clock, run_attempt};
+use crate::task::attempt::{Clock, attempt_anew};
 use crate::task::host::Listener;
 use crate::task::site::Slot;
 
@@ -95,7 +95,9 @@ pub async fn spin(
     };
     (assignment.step, assignment.attempt) = (step, attempt);
     let mut slot = Slot::default();
-    let record = run_attempt(&site, &mut slot, &assignment, &*machine.1, listener).await;
+    let voices = (&*machine.1, listener);
+    let trace = recorded.trace.as_ref();
+    let record = attempt_anew(&site, &mut slot, &assignment, voices, trace).await;
     let before = Side {
         record: &recorded,
         printed: &before_it,

@@ -65,6 +65,9 @@ pub enum StartError {
     /// The run could not be created.
     #[error("could not create the run in the datastore")]
     Run(#[from] RunError),
+    /// What is known of earlier runs could not be read.
+    #[error("could not read the results of earlier runs")]
+    Known(#[from] StoreError),
     /// The run's journal could not be opened.
     #[error("could not open the journal of the run")]
     Journal(#[from] JournalError),
@@ -113,6 +116,8 @@ pub struct Settings {
     pub tags: Vec<Tag>,
     /// Who starts it.
     pub user: String,
+    /// Whether it takes results of earlier runs where nothing that they depend on has changed.
+    pub cache: bool,
     /// How many tasks run at once.
     pub workers: usize,
     /// Where the virtual clock starts; when the run does, if nothing is said.
@@ -204,6 +209,7 @@ pub async fn create(
         grants,
         tags,
         user,
+        cache,
         workers,
         origin,
         clock,
@@ -235,6 +241,7 @@ pub async fn create(
         origin: origin.map(|origin| origin.run),
         user,
         tags,
+        cache,
         wrun: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let run = datastore.create_run(program.graph.name(), header).await?;
@@ -242,16 +249,24 @@ pub async fn create(
     let mut scheduler = past::scheduler(run.header(), &site.graph);
     let commands = scheduler.start();
     Ok(Started {
+        known: known(&site).await?,
         run,
         past: Vec::new(),
         site,
         workers,
         elsewhere: there,
         beginning: (scheduler, commands),
-        known: Box::new(Nothing),
         notes: Arc::default(),
         held: None,
         segments: 0,
+    })
+}
+
+/// What is asked before anything is executed: the results of earlier runs, where the run wants them.
+pub(super) async fn known(site: &Arc<Site>) -> Result<Box<dyn Known>, StoreError> {
+    Ok(match site.header.cache {
+        true => Box::new(Cache::open(site.clone()).await?),
+        false => Box::new(Nothing),
     })
 }
 
@@ -279,15 +294,6 @@ impl Started {
     /// The flow.
     pub fn graph(&self) -> Arc<FlowGraph> {
         self.site.graph.clone()
-    }
-
-    /// Takes results of earlier runs of the same module instead of computing them again.
-    ///
-    /// # Errors
-    /// When the datastore cannot be read.
-    pub async fn with_cache(mut self) -> Result<Self, StoreError> {
-        self.known = Box::new(Cache::open(self.site.clone()).await?);
-        Ok(self)
     }
 
     /// Drives the run to its end.

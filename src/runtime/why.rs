@@ -7,7 +7,6 @@ use super::start;
 use crate::datastore::Datastore;
 use crate::datastore::run::Run;
 use crate::model::digest::Digest;
-use crate::model::event::Event;
 use crate::model::id::{RunId, TaskId};
 use crate::model::record::{Observed, Record};
 use crate::sandbox::Launcher;
@@ -65,20 +64,12 @@ pub async fn facts(
     let fold = past::fold(run, scheduler, async |event, answer, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
-        let (record, from) = match event {
-            Event::Finished {
-                task: of, record, ..
-            } if of == task => (record, None),
-            Event::Reused {
-                task: of,
-                record,
-                from,
-                ..
-            } if of == task => (record, Some(from.clone())),
-            _ => return,
-        };
-        if let Some(assignment) = answer.assignment {
-            found = Some((assignment, record.clone(), from));
+        if let Some((of, _, record, by)) = event.ending_of(run.id())
+            && of == task
+            && let Some(assignment) = answer.assignment
+        {
+            let from = (by != run.id()).then(|| by.clone());
+            found = Some((assignment, Box::new(record.clone()), from));
         }
     });
     fold.await?;

@@ -8,6 +8,7 @@ use crate::model::failure::Failure;
 use crate::model::graph::{FlowGraph, StepNode};
 use crate::model::header::Limits;
 use crate::model::name::{ArtifactName, FlowName, StepName};
+use crate::model::origin::Origin;
 use crate::model::record::{LogChunk, Observed, Outcome};
 use crate::model::time::Timestamp;
 
@@ -123,6 +124,8 @@ pub struct Granted {
     pub directories: Vec<String>,
     /// Its environment, sorted by name.
     pub environment: Vec<(String, String)>,
+    /// Whom it may ask over HTTP, sorted.
+    pub origins: Vec<Origin>,
 }
 
 /// Something that a step wants to know about a directory that it may read.
@@ -237,7 +240,8 @@ pub enum Source {
         /// The position in [`Branches::names`].
         name: u32,
     },
-    /// A file of a granted directory, counted from 0 in the order in which they were opened.
+    /// A file of a granted directory or the body of an answer over HTTP, counted from 0 in the order
+    /// in which they were taken in.
     File(u32),
 }
 

@@ -113,8 +113,12 @@ impl Prepared {
             }
             Err(error) => Err(trap::failure(&error, store.data(), &limits)),
         };
-        let files = &store.data().files;
-        let result = result.map_err(|failure| about_files(failure, files));
+        let Guest { files, http, .. } = store.data();
+        let result = result.map_err(|failure| {
+            let mut failure = about_files(failure, files);
+            http.explain(&mut failure);
+            failure
+        });
         let mut guest = store.into_data();
         let finished = guest.printed.finish(guest.agent.as_mut());
         let result = match finished {

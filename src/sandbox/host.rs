@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::call::{Given, Question, Seen, Source};
+use super::fetch::{Fetch, Fetched};
 use crate::model::artifact::MediaType;
 use crate::model::failure::Failure;
 use crate::model::record::LogChunk;
@@ -48,6 +49,10 @@ pub trait Host: Send {
     /// Looks at a granted directory. The files that are opened are counted from 0 and are read as
     /// [`Source::File`].
     async fn look(&mut self, question: Question) -> Result<Seen, HostError>;
+
+    /// Makes a request over HTTP, to an origin that was granted. Bodies of answers are counted with
+    /// the files that are opened, and are read as these.
+    async fn fetch(&mut self, fetch: Fetch) -> Result<Fetched, HostError>;
 
     /// Opens the writer `writer`, a number that this task has not used before.
     async fn create(&mut self, writer: u32, media: MediaType) -> Result<(), HostError>;

@@ -2,7 +2,7 @@
 //!
 //! The *agent* (the driver, later a worker in a container) holds credentials and the datastore and
 //! never runs guest code. Guests run in *cells*: child processes with an empty environment, which
-//! talk to the agent over one socket pair. [`call`] is what is said about one task, [`host`] is
+//! talk to the agent over one socket pair. [`call`] is what is said about one task, [`fetch`] about one request over HTTP, [`host`] is
 //! what a running task may ask of the agent meanwhile.
 //!
 //! In the agent: [`module`] compiles modules (in a cell) and keeps the result on this machine, and
@@ -19,6 +19,7 @@ pub mod cell;
 mod definition;
 pub mod engine;
 pub mod execute;
+pub mod fetch;
 pub mod host;
 pub mod module;
 mod plain;

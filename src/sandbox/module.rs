@@ -342,8 +342,10 @@ fn refused(error: CellError) -> ModuleError {
 }
 
 fn reason(import: &str) -> &'static str {
-    if import.starts_with("wasi:sockets") || import.starts_with("wasi:http") {
-        "steps have no network, and no grant opens it; give the data as a parameter, an artifact or a directory (`--allow read:NAME=PATH`), and remove what opens connections (`std::net`, an HTTP client)"
+    if import.starts_with("wasi:sockets") {
+        "steps open no connections, and no grant lets them; ask over HTTP (`wrun_sdk::http`, or `wasi:http` in other languages) with a grant (`--allow http=https://HOST`), or give the data as a parameter, and remove what opens connections (`std::net`)"
+    } else if import.starts_with("wasi:http") {
+        "steps ask over HTTP and are not asked: of `wasi:http` there are `types` and `outgoing-handler`"
     } else if import.starts_with("wasi:") {
         "this part of WASI cannot be answered the same way twice; remove what uses it"
     } else if import.starts_with("wrun:flow") {

@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{Given, Profile, Question, Reply, Request, Seen, Source};
 use super::execute::Refusal;
+use super::fetch::{Fetch, Fetched};
 use crate::model::artifact::MediaType;
 use crate::model::definition::Definition;
 use crate::model::header::Limits;
 use crate::model::record::LogChunk;
 
 /// The version of this protocol. Both sides are the same program, so a difference is an accident.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The bytes before the head.
 pub const PREFIX: usize = 8;
@@ -67,6 +68,8 @@ pub enum ToCell {
     BranchTask(String),
     /// The answer to [`ToAgent::Look`].
     Seen(Seen),
+    /// The answer to [`ToAgent::Fetch`].
+    Fetched(Box<Fetched>),
 }
 
 /// What the cell says.
@@ -117,6 +120,8 @@ pub enum ToAgent {
     },
     /// Something of a granted directory is wanted.
     Look(Question),
+    /// A request over HTTP is to be made.
+    Fetch(Box<Fetch>),
     /// A writer is opened. Not answered.
     Create {
         /// Its number.

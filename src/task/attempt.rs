@@ -55,6 +55,21 @@ pub async fn repeat_attempt(
     attempt(site, slot, assignment, (clock, listener), trace).await
 }
 
+/// Executes `assignment` with the world as it is now, but for what the attempt asked over HTTP that
+/// left `trace`: the same question is given the same answer, and nobody is asked.
+///
+/// Otherwise as [`run_attempt`].
+pub async fn attempt_anew(
+    site: &Site,
+    slot: &mut Slot,
+    assignment: &Assignment,
+    (clock, listener): (&dyn Clock, &dyn Listener),
+    trace: Option<&Digest>,
+) -> Record {
+    let trace = Trace::remembered(&site.datastore, trace).await;
+    attempt(site, slot, assignment, (clock, listener), trace).await
+}
+
 async fn attempt(
     site: &Site,
     slot: &mut Slot,

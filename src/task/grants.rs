@@ -12,6 +12,7 @@ use crate::model::failure::{Failure, FailureKind};
 use crate::model::grant::{Grant, Grants};
 use crate::model::header::RunHeader;
 use crate::model::name::StepName;
+use crate::model::origin::Origin;
 use crate::sandbox::call::Granted;
 
 /// A granted variable that has no value.
@@ -109,6 +110,7 @@ pub fn granted(header: &RunHeader, secrets: &Secrets, step: &StepName) -> Result
                 let value = value.ok_or_else(|| not_at_hand(name))?;
                 granted.environment.push((name.clone(), value.clone()));
             }
+            Grant::Http { origin } => granted.origins.push(origin.clone()),
         }
     }
     Ok(granted)
@@ -121,6 +123,28 @@ fn not_at_hand(name: &str) -> Failure {
     ))
 }
 
+/// The secrets of `step` with their values, as far as they are at hand, the longest first.
+pub fn secrets<'a>(
+    header: &'a RunHeader,
+    secrets: &'a Secrets,
+    step: &StepName,
+) -> Vec<(&'a str, &'a str)> {
+    let grants = header.grants.of(step).into_iter();
+    let known = grants.filter_map(|grant| match grant {
+        Grant::Secret {
+            name,
+            digest: Some(digest),
+        } => {
+            let value = secrets.0.get(digest)?;
+            Some((name.as_str(), value.as_str()))
+        }
+        _ => None,
+    });
+    let mut known: Vec<_> = known.filter(|(_, value)| !value.is_empty()).collect();
+    known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+    known
+}
+
 /// The directories that `step` may read, in the order of [`Granted::directories`]: name and path.
 pub fn directories<'a>(header: &'a RunHeader, step: &StepName) -> Vec<(&'a str, &'a str)> {
     let grants = header.grants.of(step).into_iter();
@@ -129,6 +153,16 @@ pub fn directories<'a>(header: &'a RunHeader, step: &StepName) -> Vec<(&'a str, 
         _ => None,
     });
     directories.collect()
+}
+
+/// Whom `step` may ask over HTTP, sorted.
+pub fn origins(header: &RunHeader, step: &StepName) -> Vec<Origin> {
+    let grants = header.grants.of(step).into_iter();
+    let origins = grants.filter_map(|grant| match grant {
+        Grant::Http { origin } => Some(origin.clone()),
+        _ => None,
+    });
+    origins.collect()
 }
 
 #[cfg(test)]

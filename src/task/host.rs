@@ -1,4 +1,5 @@
-//! Answers a running task: out of the datastore, and out of the directories that it may read.
+//! Answers a running task: out of the datastore, out of the directories that it may read, and with
+//! what others answer over HTTP.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,16 +9,18 @@ use bytes::Bytes;
 
 use super::directory::{self, Sight};
 use super::grants;
+use super::http;
+use super::intake::Intake;
 use super::site::Site;
 use super::trace::{Asked, Found, Trace};
 use super::trouble::{infrastructure, unreadable};
 use crate::datastore::blob::{BlobReader, BlobWriter};
 use crate::model::artifact::{INLINE_VALUE, MediaType, Value, ValueAt};
-use crate::model::digest::Digest;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::name::ArtifactName;
 use crate::model::record::LogChunk;
 use crate::sandbox::call::{Given, Question, Seen, Source};
+use crate::sandbox::fetch::{Fetch, Fetched};
 use crate::sandbox::host::{Host, HostError};
 use crate::scheduler::{Assignment, Branch};
 
@@ -49,13 +52,20 @@ pub struct AttemptHost<'a> {
     /// What it may still write, in bytes: a cell counts too, but a cell is not to be believed.
     output_left: u64,
     listener: &'a dyn Listener,
-    /// What it saw of the directories that it may read.
+    /// What it saw of the world.
     pub trace: Trace,
     directories: BTreeMap<u32, Arc<cap_std::fs::Dir>>,
 }
 
 fn refused(message: impl Into<String>) -> HostError {
     Failure::new(FailureKind::Infrastructure, message).into()
+}
+
+/// A trace that nobody has written who asked these questions.
+fn of_something_else() -> HostError {
+    let message =
+        "the trace of the attempt cannot be read: it answers something else than it was asked";
+    Failure::new(FailureKind::Damaged, message).into()
 }
 
 /// Does what waits for the disk where it holds up nobody.
@@ -142,13 +152,14 @@ impl<'a> AttemptHost<'a> {
         Ok(reader)
     }
 
-    /// Looks at the granted directory `number`, which is at `root`.
-    async fn see(&mut self, number: u32, root: &str, asked: &Asked) -> Result<Found, HostError> {
+    /// Looks at a granted directory, which is at `root`.
+    async fn see(&mut self, root: &str, question: &Question) -> Result<Found, HostError> {
+        let number = question.directory;
         let unseen = |error: std::io::Error| -> HostError {
             infrastructure(&format!("could not read `{root}`"), &error).into()
         };
         let known = self.directories.get(&number).cloned();
-        let (root_path, path, look) = (root.to_owned(), asked.path.clone(), asked.look);
+        let (root_path, path, look) = (root.to_owned(), question.path.clone(), question.look);
         let looked = blocking(move || {
             let root = known.map_or_else(|| directory::open(&root_path), Ok)?;
             Ok((directory::look(&root, &path, look)?, root))
@@ -164,42 +175,20 @@ impl<'a> AttemptHost<'a> {
     }
 
     /// Reads a whole file: into the trace when it is small, else into a blob.
-    async fn take_in(&mut self, file: std::fs::File, root: &str) -> Result<Found, HostError> {
+    async fn take_in(&self, file: std::fs::File, root: &str) -> Result<Found, HostError> {
         let mut file = file;
-        let mut blob = None;
-        let mut first = Bytes::new();
+        let mut intake = Intake::new(&self.site.datastore, self.trace.room());
         loop {
             let piece;
             let read = blocking(move || read_piece(file)).await;
             (file, piece) = read
                 .map_err(|e| infrastructure(&format!("could not read a file in `{root}`"), &e))?;
             let last = piece.len() < PIECE;
-            if blob.is_none() && last && self.trace.has_room_for(piece.len() as u64) {
-                first = piece;
-                break;
-            }
-            let writer: &mut BlobWriter =
-                blob.get_or_insert_with(|| self.site.datastore.blobs().writer());
-            let written = writer.write(piece).await;
-            written.map_err(|e| infrastructure("could not store a file", &e))?;
+            intake.add(piece).await?;
             if last {
-                break;
+                return Ok(Found::File(intake.finish().await?));
             }
         }
-        let Some(blob) = blob else {
-            return Ok(Found::File {
-                digest: Digest::of(&first),
-                size: first.len() as u64,
-                bytes: Some(first),
-            });
-        };
-        let finished = blob.finish().await;
-        let (digest, size) = finished.map_err(|e| infrastructure("could not store a file", &e))?;
-        Ok(Found::File {
-            digest,
-            size,
-            bytes: None,
-        })
     }
 
     /// The value with its bytes when they are few.
@@ -284,16 +273,35 @@ impl Host for AttemptHost<'_> {
         let (name, path) = *directories
             .get(question.directory as usize)
             .ok_or_else(|| refused("it looked at a directory that it was not granted"))?;
-        let asked = Asked {
+        let asked = Asked::Look {
             directory: name.to_owned(),
-            path: question.path,
+            path: question.path.clone(),
             look: question.look,
         };
         let found = match self.trace.answer(&asked)? {
             Some(found) => found,
-            None => self.see(question.directory, path, &asked).await?,
+            None => self.see(path, &question).await?,
         };
-        self.trace.keep(asked, found)
+        let number = self.trace.keep(asked, found.clone())?;
+        found.seen(number).ok_or_else(of_something_else)
+    }
+
+    async fn fetch(&mut self, fetch: Fetch) -> Result<Fetched, HostError> {
+        let step = &self.assignment.task.step;
+        if !grants::origins(&self.site.header, step).contains(&fetch.origin) {
+            return Err(refused("it asked somebody whom it was not granted"));
+        }
+        let secrets = grants::secrets(&self.site.header, &self.site.secrets, step);
+        let asked = Asked::fetch(&fetch, &secrets);
+        let found = match self.trace.answer(&asked)? {
+            Some(found) => found,
+            None => {
+                let body = Intake::new(&self.site.datastore, self.trace.room());
+                http::ask(fetch, &self.site.header.limits, body).await?
+            }
+        };
+        let number = self.trace.keep(asked, found.clone())?;
+        found.fetched(number).ok_or_else(of_something_else)
     }
 
     async fn create(&mut self, writer: u32, media: MediaType) -> Result<(), HostError> {

@@ -4,78 +4,46 @@
 //! attempt looks at nothing: the trace that was kept answers it, question by question, and a
 //! question that is not the one that was kept ends the attempt: it has diverged.
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+mod sight;
+
+use std::vec::IntoIter;
+
+pub use self::sight::{Asked, Found, Taken};
 
 use super::trouble::{infrastructure, unreadable};
 use crate::datastore::Datastore;
 use crate::model::artifact::{INLINE_VALUE, MediaType, Value, ValueAt};
 use crate::model::digest::Digest;
 use crate::model::failure::{Failure, FailureKind};
-use crate::sandbox::call::{Kind, Look, Not, Seen};
 use crate::sandbox::host::HostError;
 
 /// The largest trace of one attempt, in bytes, as far as it is not in blobs of its own.
 const MAX_TRACE: usize = 64 << 20;
 /// From this size of the trace on, small files become blobs like large ones.
 const INLINE_TRACE: usize = 4 << 20;
-/// What a question takes besides its texts, in bytes.
-const ENTRY: usize = 64;
 
-/// Something that was asked about a granted directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The name of the directory.
-    pub directory: String,
-    /// Where in it.
-    pub path: String,
-    /// What was asked.
-    pub look: Look,
-}
+/// A question with its answer.
+type Sight = (Asked, Found);
 
-impl Asked {
-    fn words(&self) -> String {
-        let does = match self.look {
-            Look::Stat => "asked about",
-            Look::List => "listed",
-            Look::Open => "opened",
-        };
-        match self.path.as_str() {
-            "" => format!("{does} `/{}`", self.directory),
-            path => format!("{does} `/{}/{path}`", self.directory),
-        }
-    }
-}
-
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Found {
-    /// What is there, and how large.
-    Stat(Kind, u64),
-    /// The names in a directory.
-    List(Vec<(String, Kind)>),
-    /// The bytes of a file.
-    File {
-        /// Their digest.
-        digest: Digest,
-        /// How many they are.
-        size: u64,
-        /// The bytes themselves when they are few; otherwise they are a blob.
-        bytes: Option<Bytes>,
-    },
-    /// Nothing, and why.
-    Not(Not),
+/// What answers before the world does.
+#[derive(Debug, Default)]
+enum Before {
+    /// Nothing: the world is asked.
+    #[default]
+    Nothing,
+    /// What was kept, question by question, and nothing else.
+    Recorded(IntoIter<Sight>),
+    /// What was kept, as far as the same is asked over HTTP.
+    Remembered(Vec<Sight>),
 }
 
 /// The trace of one attempt.
 #[derive(Debug, Default)]
 pub struct Trace {
-    kept: Vec<(Asked, Found)>,
+    kept: Vec<Sight>,
     size: usize,
     files: Vec<Value>,
-    /// What answers instead of the world.
-    recorded: Option<std::vec::IntoIter<(Asked, Found)>>,
+    before: Before,
 }
 
 impl Trace {
@@ -89,33 +57,22 @@ impl Trace {
     /// # Errors
     /// When the other's trace, or a file in it, cannot be read.
     pub async fn recorded(datastore: &Datastore, kept: Option<&Digest>) -> Result<Self, Failure> {
-        let unread = "the trace of the attempt cannot be read";
-        let sights: Vec<(Asked, Found)> = match kept {
-            None => Vec::new(),
-            Some(digest) => {
-                let bytes = datastore.blobs().get(digest).await;
-                let bytes = bytes.map_err(|error| unreadable(unread, &error))?;
-                let read = ciborium::from_reader(bytes.as_ref());
-                read.map_err(|error| {
-                    Failure::new(FailureKind::Damaged, format!("{unread}: {error}"))
-                })?
-            }
-        };
-        for (asked, found) in &sights {
-            if let Found::File {
-                digest,
-                bytes: None,
-                ..
-            } = found
-            {
-                let read = datastore.verify(digest).await;
-                read.map_err(|error| {
-                    unreadable(&format!("{unread}: what it {}", asked.words()), &error)
-                })?;
-            }
-        }
+        let sights = read(datastore, kept).await?;
         Ok(Self {
-            recorded: Some(sights.into_iter()),
+            before: Before::Recorded(sights.into_iter()),
+            ..Self::default()
+        })
+    }
+
+    /// The trace of an attempt that sees the world, but over HTTP gets the answers that another one
+    /// got, as far as it asks the same.
+    ///
+    /// # Errors
+    /// When the other's trace, or a file in it, cannot be read.
+    pub async fn remembered(datastore: &Datastore, kept: Option<&Digest>) -> Result<Self, Failure> {
+        let sights = read(datastore, kept).await?;
+        Ok(Self {
+            before: Before::Remembered(sights),
             ..Self::default()
         })
     }
@@ -125,71 +82,59 @@ impl Trace {
     /// # Errors
     /// When another question was kept: the attempt has diverged.
     pub fn answer(&mut self, asked: &Asked) -> Result<Option<Found>, HostError> {
-        let Some(recorded) = &mut self.recorded else {
-            return Ok(None);
-        };
-        match recorded.next() {
-            Some((before, found)) if before == *asked => Ok(Some(found)),
-            other => {
-                let before = other.map_or_else(
-                    || "asked for nothing more".to_owned(),
-                    |(before, _)| before.words(),
-                );
-                let asks = asked.words();
-                let message = format!("it {asks}, where it {before} when it was recorded");
-                Err(Failure::new(FailureKind::Contract, message).into())
+        let recorded = match &mut self.before {
+            Before::Nothing => return Ok(None),
+            Before::Remembered(sights) => {
+                let is_it = |(before, _): &Sight| before == asked && is_fetch(asked);
+                let found = sights.iter().position(is_it);
+                return Ok(found.map(|at| sights.remove(at).1));
             }
-        }
+            Before::Recorded(recorded) => recorded,
+        };
+        let (asks, before) = match recorded.next() {
+            Some((before, found)) if before == *asked => return Ok(Some(found)),
+            Some((before, _)) => (asked.words_beside(&before), before.words_beside(asked)),
+            None => (asked.words(), "asked for nothing more".to_owned()),
+        };
+        let message = format!("it {asks}, where it {before} when it was recorded");
+        Err(Failure::new(FailureKind::Contract, message).into())
     }
 
-    /// Whether the bytes of a file of `size` are kept in the trace itself.
-    pub fn has_room_for(&self, size: u64) -> bool {
-        size <= INLINE_VALUE as u64 && self.size + size as usize <= INLINE_TRACE
-    }
-
-    /// Takes a question and its answer down, and gives what the step is told.
+    /// Takes a question and its answer down, and gives the number of the file or body in it; that of
+    /// the next where there is none.
     ///
     /// # Errors
     /// When the trace becomes too large.
-    pub fn keep(&mut self, asked: Asked, found: Found) -> Result<Seen, HostError> {
-        self.size += ENTRY + asked.path.len() + asked.directory.len();
-        let seen = match &found {
-            Found::Stat(kind, size) => Seen::Stat(*kind, *size),
-            Found::List(names) => {
-                self.size += names
-                    .iter()
-                    .map(|(name, _)| ENTRY + name.len())
-                    .sum::<usize>();
-                Seen::List(names.clone())
-            }
-            Found::File { size, bytes, .. } => {
-                self.size += bytes.as_ref().map_or(0, Bytes::len);
-                Seen::Open(self.files.len() as u32, *size)
-            }
-            Found::Not(not) => Seen::Not(*not),
-        };
+    pub fn keep(&mut self, asked: Asked, found: Found) -> Result<u32, HostError> {
+        self.size += asked.size() + found.size();
         if self.size > MAX_TRACE {
             let message = format!(
-                "the step looked at more of its directories than is kept of one attempt: {} MiB of names",
+                "the step saw more of the world than is kept of one attempt: {} MiB of names and headers",
                 MAX_TRACE >> 20
             );
             return Err(Failure::new(FailureKind::Denied, message).into());
         }
-        if let Found::File {
-            digest,
-            size,
-            bytes,
-        } = &found
-        {
+        let number = self.files.len() as u32;
+        if let Some(taken) = found.taken() {
+            let Taken {
+                digest,
+                size,
+                bytes,
+            } = taken.clone();
             self.files.push(Value {
-                digest: *digest,
-                size: *size,
+                digest,
+                size,
                 media: MediaType::new(MediaType::BYTES),
-                at: bytes.clone().map_or(ValueAt::Blob, ValueAt::Inline),
+                at: bytes.map_or(ValueAt::Blob, ValueAt::Inline),
             });
         }
         self.kept.push((asked, found));
-        Ok(seen)
+        Ok(number)
+    }
+
+    /// How many bytes are kept in the trace itself, of those that are taken in next.
+    pub fn room(&self) -> usize {
+        INLINE_VALUE.min(INLINE_TRACE.saturating_sub(self.size))
     }
 
     /// The file that was opened as this number.
@@ -216,12 +161,54 @@ impl Trace {
     }
 }
 
+fn is_fetch(asked: &Asked) -> bool {
+    matches!(asked, Asked::Fetch { .. })
+}
+
+/// The trace that was stored under `kept`, whose files are there.
+async fn read(datastore: &Datastore, kept: Option<&Digest>) -> Result<Vec<Sight>, Failure> {
+    let unread = "the trace of the attempt cannot be read";
+    let Some(digest) = kept else {
+        return Ok(Vec::new());
+    };
+    let bytes = datastore.blobs().get(digest).await;
+    let bytes = bytes.map_err(|error| unreadable(unread, &error))?;
+    let sights: Vec<Sight> = ciborium::from_reader(bytes.as_ref())
+        .map_err(|error| Failure::new(FailureKind::Damaged, format!("{unread}: {error}")))?;
+    for (asked, found) in &sights {
+        let Some(taken) = found.taken() else {
+            continue;
+        };
+        let sound = match &taken.bytes {
+            // Whoever has written the trace anew has a digest of the bytes that were there.
+            Some(bytes) if Digest::of(bytes) == taken.digest => Ok(()),
+            Some(_) => Err(format!("its bytes are not those of `{}`", taken.digest)),
+            None => {
+                let read = datastore.verify(&taken.digest).await;
+                read.map_err(|error| {
+                    unreadable(&format!("{unread}: what it {}", asked.words()), &error)
+                })?;
+                Ok(())
+            }
+        };
+        sound.map_err(|why| {
+            let message = format!("{unread}: what it {}: {why}", asked.words());
+            Failure::new(FailureKind::Damaged, message)
+        })?;
+    }
+    Ok(sights)
+}
+
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::sandbox::call::{Kind, Look, Not};
+    use crate::sandbox::fetch::{Fetch, NoAnswer, Patience, Reason};
 
     fn asked(path: &str, look: Look) -> Asked {
-        Asked {
+        Asked::Look {
             directory: "corpus".into(),
             path: path.into(),
             look,
@@ -232,11 +219,11 @@ mod tests {
         let mut trace = Trace::live();
         let names = vec![("a".to_owned(), Kind::File)];
         let bytes = Bytes::from_static(b"text");
-        let file = Found::File {
+        let file = Found::File(Taken {
             digest: Digest::of(&bytes),
             size: 4,
             bytes: Some(bytes),
-        };
+        });
         for (asked, found) in [
             (asked("", Look::List), Found::List(names)),
             (asked("a", Look::Open), file),
@@ -313,10 +300,91 @@ mod tests {
         let name = "n".repeat(255);
         let names = vec![(name, Kind::File); 50_000];
         let mut kept = 0;
-        while let Ok(Seen::List(_)) = trace.keep(asked("", Look::List), Found::List(names.clone()))
+        while trace
+            .keep(asked("", Look::List), Found::List(names.clone()))
+            .is_ok()
         {
             kept += 1;
         }
         assert_eq!(kept, 4);
+    }
+
+    fn post(body: &'static str, fields: &[(&str, &'static str)]) -> Asked {
+        let field = |(name, value): &(&str, &'static str)| ((*name).to_owned(), (*value).into());
+        let fetch = Fetch {
+            method: "POST".into(),
+            origin: "https://api.example.com".parse().expect("an origin"),
+            target: "/v1?q=1".into(),
+            fields: fields.iter().map(field).collect(),
+            body: body.into(),
+            patience: Patience::default(),
+        };
+        Asked::fetch(&fetch, &[("TOKEN", "s3/cr3t"), ("OTHER", "cr3t")])
+    }
+
+    async fn asked_over_http(datastore: &Datastore) -> Option<Digest> {
+        let mut trace = Trace::live();
+        let none = NoAnswer {
+            reason: Reason::Refused,
+            message: "nobody listens".into(),
+        };
+        let asked = post("a", &[("accept", "text/csv")]);
+        trace
+            .keep(asked, Found::NoAnswer(none))
+            .expect("there is room");
+        trace.store(datastore).await.expect("it is stored")
+    }
+
+    #[tokio::test]
+    async fn another_request_is_a_divergence_and_says_what_differs() {
+        let datastore = Datastore::memory().await;
+        let kept = asked_over_http(&datastore).await;
+        let mut said = String::new();
+        for other in [
+            post("b", &[("accept", "text/csv")]),
+            post("a", &[("accept", "text/plain")]),
+            post("a", &[]),
+            asked("", Look::List),
+        ] {
+            let again = Trace::recorded(&datastore, kept.as_ref()).await;
+            let error = again.expect("it is there").answer(&other);
+            said += &error.expect_err("it was not asked").0.message;
+            said += "\n";
+        }
+        insta::assert_snapshot!(said, @r"
+        it asked `POST https://api.example.com/v1?q=1` with a body of 1 bytes, `10e5cf3d3c8a`, where it asked `POST https://api.example.com/v1?q=1` with a body of 1 bytes, `17762fddd969` when it was recorded
+        it asked `POST https://api.example.com/v1?q=1` with `accept: text/plain`, where it asked `POST https://api.example.com/v1?q=1` with `accept: text/csv` when it was recorded
+        it asked `POST https://api.example.com/v1?q=1` with a header of 0 fields, where it asked `POST https://api.example.com/v1?q=1` with `accept: text/csv` when it was recorded
+        it listed `/corpus`, where it asked `POST https://api.example.com/v1?q=1` when it was recorded
+        ");
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_over_http_is_remembered_once_and_the_rest_is_asked_anew() {
+        let datastore = Datastore::memory().await;
+        let kept = asked_over_http(&datastore).await;
+        let trace = Trace::remembered(&datastore, kept.as_ref()).await;
+        let mut trace = trace.expect("it is there");
+        let asked = post("a", &[("accept", "text/csv")]);
+        let mut answer = |asked: &Asked| trace.answer(asked).expect("nothing diverges");
+        assert_eq!(answer(&post("b", &[])), None);
+        assert!(matches!(answer(&asked), Some(Found::NoAnswer(_))));
+        assert_eq!(answer(&asked), None);
+    }
+
+    #[tokio::test]
+    async fn the_value_of_a_secret_is_not_kept() {
+        let fields = [
+            ("authorization", "Bearer s3/cr3t"),
+            ("x", "s3%2Fcr3t, cr3t"),
+        ];
+        let Asked::Fetch { fields, .. } = post("a", &fields) else {
+            panic!("it is a request");
+        };
+        let kept: Vec<_> = fields.iter().map(|(_, value)| &value[..]).collect();
+        assert_eq!(
+            kept,
+            [&b"Bearer secret:TOKEN"[..], b"secret:TOKEN, secret:OTHER"]
+        );
     }
 }

@@ -115,6 +115,7 @@ fn header(run: wrun::model::id::RunId, created_at: Timestamp) -> RunHeader {
         engine: Digest::of(b"engine"),
         origin: None,
         anew: Default::default(),
+        cache: false,
         user: "ada".into(),
         tags: vec!["nightly".parse().unwrap()],
         wrun: "0.1.0".into(),

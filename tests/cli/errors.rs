@@ -94,7 +94,7 @@ fn without_a_datastore_the_way_to_one_is_shown() {
     insta::assert_snapshot!(env.wrun(&["runs", "--datastore", "gs://x"]), @r"
     --- stderr
     error: `gs://x` has a scheme that is not known; a directory, `file://` and `s3://` are
-      hint: `--datastore` takes a directory
+      hint: `--datastore` takes a directory or `s3://bucket/prefix`
     --- exit code 2
     ");
 }

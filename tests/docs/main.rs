@@ -8,6 +8,7 @@
 //! - `<!-- run: fails -->`: the same, but its last command fails.
 //! - `<!-- file: NAME -->`: it is written to this file, for the commands that follow.
 //! - `<!-- compile -->`: it is the source of a flow that builds, has no problem and runs.
+//! - `<!-- of: FILE -->`: it stands in this file of the repository, word for word, further in or not.
 //! - `<!-- shown -->`: nothing; a part of something, or not for a test.
 //! - `<!-- do: COMMAND -->`, before one of these: runs first, unseen by the reader.
 //!
@@ -87,6 +88,57 @@ fn every_block_of_code_is_tested_or_says_that_it_is_not() {
         silent.is_empty(),
         "say what is done with the blocks at {silent:#?}"
     );
+}
+
+/// The lines without the spaces that all of them begin with.
+fn flush(text: &str) -> String {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let least = lines.clone().map(depth).min().unwrap_or(0);
+    lines.map(|line| format!("{}\n", &line[least..])).collect()
+}
+
+/// Whether the lines of `part` follow each other in `whole`, all further in by the same.
+fn stands_in(part: &str, whole: &str) -> bool {
+    let part = flush(part);
+    let lines: Vec<_> = whole
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let mut windows = lines.windows(part.lines().count());
+    !part.is_empty() && windows.any(|window| flush(&window.join("\n")) == part)
+}
+
+#[test]
+fn what_is_quoted_stands_where_it_is_said_to_be() {
+    let blocks = book().into_iter().flat_map(|page| page.blocks);
+    for block in blocks {
+        if let Some(page::Marker::Of(file)) = &block.marker {
+            let whole = std::fs::read_to_string(root().join(file)).unwrap();
+            assert!(
+                stands_in(&block.text, &whole),
+                "{} is not in {file}",
+                block.at
+            );
+        }
+    }
+}
+
+#[test]
+fn every_permission_of_the_template_is_explained() {
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap();
+    let (template, guide) = (read("docs/aws/wrun.cfn.yaml"), read("docs/guide/aws.md"));
+    let ids = template.lines().filter(|line| line.contains("- Sid: "));
+    let mut count = 0;
+    for id in ids {
+        assert!(
+            guide.contains(id.trim()),
+            "docs/guide/aws.md says nothing of `{}`",
+            id.trim()
+        );
+        count += 1;
+    }
+    assert!(count > 10, "only {count} statements in the template");
 }
 
 /// The words that follow `wrun` in texts between backticks, or where a line of a transcript begins.

@@ -16,6 +16,8 @@ pub enum Marker {
     File(String),
     /// It is the source of a flow.
     Compile,
+    /// It stands in this file.
+    Of(String),
     /// Nothing.
     Shown,
 }
@@ -27,7 +29,10 @@ impl Marker {
             "run: fails" => Self::RunFails,
             "compile" => Self::Compile,
             "shown" => Self::Shown,
-            other => Self::File(other.strip_prefix("file: ")?.to_owned()),
+            other => match other.strip_prefix("of: ") {
+                Some(file) => Self::Of(file.to_owned()),
+                None => Self::File(other.strip_prefix("file: ")?.to_owned()),
+            },
         })
     }
 }
@@ -95,7 +100,7 @@ impl Block {
             }
             Some(Marker::Run) => self.run_commands(world, false),
             Some(Marker::RunFails) => self.run_commands(world, true),
-            Some(Marker::Compile | Marker::Shown) | None => String::new(),
+            Some(Marker::Compile | Marker::Of(_) | Marker::Shown) | None => String::new(),
         }
     }
 

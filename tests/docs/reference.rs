@@ -79,11 +79,7 @@ pub fn text() -> String {
         writeln!(text, "| [`wrun {name}`](#wrun-{name}) | {about} |").unwrap();
     }
     for command in visible(&tree) {
-        text += &section(command, command.get_name());
-        for verb in visible(command) {
-            let name = format!("{} {}", command.get_name(), verb.get_name());
-            text += &section(verb, &name);
-        }
+        text += &sections(command.get_name(), command);
     }
     text += "\n## Options of every command\n\n";
     tree.get_arguments()
@@ -109,7 +105,14 @@ fn about(command: &Command) -> String {
         .unwrap_or_default()
 }
 
-fn section(command: &Command, name: &str) -> String {
+/// The section of a command, and those of the commands below it.
+fn sections(name: &str, command: &Command) -> String {
+    let below = visible(command).filter(|it| it.get_name() != "help");
+    let below = below.map(|it| sections(&format!("{name} {}", it.get_name()), it));
+    section(name, command) + &below.collect::<String>()
+}
+
+fn section(name: &str, command: &Command) -> String {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim();
     let mut text = format!("\n### wrun {name}\n\n{}.\n", about(command));

@@ -179,6 +179,18 @@ const SHAPES: &[Shape] = &[
         "run tags",
     ),
     shape(
+        "datastore copy",
+        &["wrun datastore copy \"$WRUN_DATASTORE\" \"$HOME/copied\" penguins/1 --json"],
+        "`runs` and `blobs` are those that are new there, `bytes` what was written.",
+        "to runs runs_there blobs bytes",
+    ),
+    shape(
+        "datastore info",
+        &["wrun datastore info --json"],
+        "`from` says which setting names it.",
+        "place from format id flows runs",
+    ),
+    shape(
         "doctor",
         &["wrun doctor --json || true"],
         "A check has `check`, `state` (`ok`, `odd`, `broken`), `found` and `advice`; a setting `key`, `value` and `origin`.",

@@ -1,8 +1,10 @@
 //! The cache, and what is said of it: `run --cache`, `why`, `diff`, `spin`.
 
 use wrun::cli::exit;
+use wrun::model::event::{Event, RunStatus};
 
 use super::*;
+use crate::lab::{Flow, Lab};
 use crate::results::counts;
 
 fn cached(world: &World, name: &str, more: &[&str]) {
@@ -63,6 +65,55 @@ fn a_hit_whose_blob_is_gone_is_executed() {
     for run in ["foreach/1", "foreach/2"] {
         assert_eq!(world.json(&["replay", run])["identical"], true);
     }
+}
+
+#[test]
+fn a_result_that_was_taken_over_is_found_when_the_run_that_made_it_is_gone() {
+    let world = World::new();
+    for _ in 0..2 {
+        cached(&world, "foreach", &["--n", "5"]);
+    }
+    let module = std::fs::read(module("foreach")).unwrap();
+    let module = wrun::model::digest::Digest::of(&module).to_string();
+    let notes = std::fs::read_dir(world.store().join("memo").join(module)).unwrap();
+    let notes: Vec<_> = notes.map(|entry| entry.unwrap().path()).collect();
+    let of_first = notes
+        .iter()
+        .find(|it| it.to_str().unwrap().ends_with("-foreach-1"));
+    std::fs::remove_file(of_first.unwrap()).unwrap();
+    cached(&world, "foreach", &["--n", "5"]);
+    let (executed, reused) = counts(&world.store(), "foreach/2");
+    assert!(reused >= 5, "{executed} executed, {reused} reused");
+    assert_eq!(counts(&world.store(), "foreach/3"), (executed, reused));
+    assert_eq!(world.json(&["replay", "foreach/3"])["identical"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_with_cache_that_is_taken_over_goes_on_with_it() {
+    let lab = Lab::new(2);
+    let flow = Flow::of(module("foreach").as_ref()).await;
+    let given: &[(&str, &[u8])] = &[
+        ("n", &[8]),
+        ("work", &[0]),
+        ("width", &[0x18, 50]),
+        ("stay", &[0xf4]),
+    ];
+    lab.run(&flow, given, 1).await;
+    lab.run_cached(&flow, given, 1).await;
+    let events = lab.events("foreach/2").await;
+    let executed = |events: &[Event]| {
+        let finished = |event: &&Event| matches!(event, Event::Finished { .. });
+        events.iter().filter(finished).count()
+    };
+    assert!(executed(&events) < 4, "{events:?}");
+    let cut = lab
+        .copy(|key| !key.contains("/runs/2/") && !key.ends_with("-foreach-2"))
+        .await;
+    let run = cut.open("foreach/2").await;
+    run.writer_at(0).append(&events[..1]).await.unwrap();
+    assert_eq!(cut.attach("foreach/2").await, RunStatus::Succeeded);
+    let after = cut.events("foreach/2").await;
+    assert_eq!(executed(&after), executed(&events));
 }
 
 #[test]

@@ -156,18 +156,21 @@ impl Lab {
 
     /// Runs a flow.
     pub async fn run(&self, flow: &Flow, given: Parameters<'_>, seed: u64) -> RunStatus {
-        self.drive(self.create(flow, given, seed).await).await
+        let settings = self.settings(given, seed);
+        self.drive(self.create(flow, settings).await).await
     }
 
     /// Runs a flow, taking what earlier runs have.
     pub async fn run_cached(&self, flow: &Flow, given: Parameters<'_>, seed: u64) -> RunStatus {
-        let started = self.create(flow, given, seed).await;
-        self.drive(started.with_cache().await.unwrap()).await
+        let settings = Settings {
+            cache: true,
+            ..self.settings(given, seed)
+        };
+        self.drive(self.create(flow, settings).await).await
     }
 
-    async fn create(&self, flow: &Flow, given: Parameters<'_>, seed: u64) -> Started {
+    async fn create(&self, flow: &Flow, settings: Settings) -> Started {
         let program = flow.program(&self.datastore).await;
-        let settings = self.settings(given, seed);
         start::create(&self.datastore, program, settings, &machine())
             .await
             .unwrap()
@@ -188,6 +191,7 @@ impl Lab {
             user: "ada".to_owned(),
             workers: self.workers,
             clock: Some(CLOCK),
+            cache: false,
             origin: None,
         }
     }

@@ -9,6 +9,7 @@
 
 mod attach;
 mod cache;
+mod faults;
 mod flowgen;
 mod lab;
 mod random;

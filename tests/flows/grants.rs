@@ -174,7 +174,7 @@ fn a_secret_is_given_and_written_nowhere() {
     ");
 }
 
-fn files(directory: &Path) -> Vec<PathBuf> {
+pub fn files(directory: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -202,7 +202,7 @@ fn what_cannot_be_granted_is_refused_before_anything_begins() {
     world.write("wrun.toml", "grants = [\"scratch=64KiB\"]");
     all += &world.text(&world.run("touches", &[]));
     insta::assert_snapshot!(all, @r"
-    error: invalid value 'network' for '--allow <GRANT>': `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE` and `secret:NAME`
+    error: invalid value 'network' for '--allow <GRANT>': `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME` and `http=https://HOST`
     exit code 2
 
     error: `[dir]/nowhere`, granted as `corpus`, is no directory
@@ -283,7 +283,7 @@ fn results_depend_on_neither_workers_nor_surroundings_nor_where_a_directory_lies
 }
 
 /// The file of a blob.
-fn blob(world: &World, digest: &str) -> PathBuf {
+pub fn blob(world: &World, digest: &str) -> PathBuf {
     world.store().join("blobs").join(&digest[..2]).join(digest)
 }
 
@@ -337,8 +337,8 @@ async fn forged(datastore: &Datastore, of: &Run, change: impl Fn(Event) -> Event
     }
 }
 
-/// A run of which one task has the first `kept` of what it saw in its trace, or all and the last once more.
-fn forge(world: &World, kept: usize) {
+/// A run like `of`, in which the trace of one task is what `change` makes of it.
+pub fn forge(world: &World, of: &str, task: &str, change: impl FnOnce(&mut Vec<(Asked, Found)>)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -347,15 +347,14 @@ fn forge(world: &World, kept: usize) {
         let datastore = Datastore::open(&world.store().to_str().unwrap().parse().unwrap())
             .await
             .unwrap();
-        let trace: Digest = trace_of(world, "touches/1/look/-").parse().unwrap();
+        let trace: Digest = trace_of(world, &format!("{of}/{task}")).parse().unwrap();
         let bytes = datastore.blobs().get(&trace).await.unwrap();
         let mut sights: Vec<(Asked, Found)> = ciborium::from_reader(bytes.as_ref()).unwrap();
-        sights.push(sights.last().unwrap().clone());
-        sights.truncate(kept);
+        change(&mut sights);
         let mut bytes = Vec::new();
         ciborium::into_writer(&sights, &mut bytes).unwrap();
         let other = datastore.blobs().put(bytes.into()).await.unwrap();
-        let run = datastore.run(&"touches/1".parse().unwrap()).await.unwrap();
+        let run = datastore.run(&of.parse().unwrap()).await.unwrap();
         forged(&datastore, &run, |event| match event {
             Event::Finished {
                 task,
@@ -379,7 +378,7 @@ fn forge(world: &World, kept: usize) {
 fn a_step_that_asks_for_more_or_less_than_it_did_has_diverged() {
     let world = world();
     world.run("touches", &GRANTS).good();
-    forge(&world, 3);
+    forge(&world, "touches/1", "look/-", |sights| sights.truncate(3));
     let said = world
         .wrun(&["replay", "touches/2"])
         .fails(exit::DIFFERENT, &[]);
@@ -389,7 +388,8 @@ fn a_step_that_asks_for_more_or_less_than_it_did_has_diverged() {
         recorded  succeeded
         replayed  failed (broken contract): it opened `/corpus/a.txt`, where it asked for nothing more when it was recorded
     ");
-    forge(&world, usize::MAX);
+    let once_more = |sights: &mut Vec<_>| sights.push(Clone::clone(sights.last().unwrap()));
+    forge(&world, "touches/1", "look/-", once_more);
     let said = world
         .wrun(&["replay", "touches/3"])
         .fails(exit::DIFFERENT, &[]);

@@ -82,7 +82,7 @@ fn a_module_that_wants_the_network_is_refused() {
     // Which interface of sockets is met first depends on the standard library of the guest.
     assert!(said.contains("the module imports `wasi:sockets/"), "{said}");
     assert!(
-        said.contains("steps have no network, and no grant opens it; give the data as a parameter"),
+        said.contains("steps open no connections, and no grant lets them; ask over HTTP"),
         "{said}"
     );
     assert!(said.ends_with("exit code 7"), "{said}");

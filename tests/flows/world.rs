@@ -15,6 +15,7 @@ const FLOWS: [&str; 10] = [
     "bench-five",
     "bench-fan",
     "bench-bulk",
+    "fetch",
     "flaky",
     "grid-search",
     "hello",

@@ -171,6 +171,50 @@ behaviours! {
     open_file_and_fail => async { failure_of("open_file_and_fail", FailureKind::Error).await; };
     write_file => denied("write_file");
     list_directory => denied("list_directory");
+    http_asks => an_answer_is_asked_for_and_read();
+    http_denied => async {
+        let (reply, host) = run(asking("http_denied")).await;
+        let failure = reply.result.expect_err("it fails");
+        assert_eq!(failure.causes, ["ErrorCode::HttpRequestDenied"]);
+        let hint = failure.hint.expect("there is advice");
+        assert!(hint.contains("`--allow http=http://other.example.com`"), "{hint}");
+        assert!(host.fetched.is_empty());
+    };
+    http_fields => async {
+        let (text, _) = twice(|| asking("http_fields")).await;
+        insta::assert_snapshot!(text, @r#"[Err("HeaderError::Forbidden"), Err("HeaderError::InvalidSyntax"), Err("HeaderError::InvalidSyntax"), Ok(()), Ok(())] false [[49], [50]] [true, true, true, true, true, true] (Method::Get, Some(Scheme::Http), Some("Files.Example.com:8080"), Some("/"))"#);
+    };
+    http_gives_up => async {
+        let (text, host) = twice(|| asking("http_gives_up")).await;
+        insta::assert_snapshot!(text, @r"
+        Err(ErrorCode::HttpProtocolError)
+        Err(ErrorCode::HttpRequestBodySize(Some(3)))
+        Err(ErrorCode::HttpRequestBodySize(Some(3)))
+        Ok(())
+        Ok(200)
+        Err(ErrorCode::HttpRequestTrailerSectionSize(Some(0)))
+        ");
+        assert_eq!(host.fetched.len(), 1);
+    };
+    http_too_long => async {
+        let (text, host) = twice(|| asking("http_too_long")).await;
+        insta::assert_snapshot!(text, @"Some(ErrorCode::HttpRequestBodySize(Some(16777216))) true Err(ErrorCode::HttpProtocolError) Some(Ok(Err(ErrorCode::HttpProtocolError)))");
+        assert!(host.fetched.is_empty());
+    };
+    http_waits_for_itself => async {
+        let (reply, _) = run(asking("http_waits_for_itself")).await;
+        let failure = reply.result.expect_err("it never ends");
+        assert_eq!(failure.kind, FailureKind::Contract);
+        assert!(failure.message.contains("it has not finished"), "{failure:?}");
+    };
+    http_hoards => async {
+        let failure = failure_of("http_hoards", FailureKind::Contract).await;
+        assert!(failure.message.contains("more than 1024 headers"), "{failure:?}");
+    };
+    http_serves => async {
+        let failure = failure_of("http_serves", FailureKind::Contract).await;
+        assert!(failure.message.contains("for servers"), "{failure:?}");
+    };
     scratch_files => scratch_is_a_place_for_files();
     scratch_full => async {
         assert_eq!(twice(|| scratch("scratch_full", 1)).await.0, "104 I/O error (os error 29)");
@@ -407,6 +451,24 @@ async fn twice(request: impl Fn() -> Request) -> (String, Memory) {
     assert_eq!(first.0, text);
     assert_eq!(first.1.looked, host.looked);
     (text, host)
+}
+
+async fn an_answer_is_asked_for_and_read() {
+    let (text, host) = twice(|| asking("http_asks")).await;
+    insta::assert_snapshot!(text, @r#"[true, true, true, true, true, true, true] [1] 200 [("content-type", [116, 101, 120, 116, 47, 112, 108, 97, 105, 110])] 2500000 bytes in 3 pieces"#);
+    let [fetch] = &host.fetched[..] else {
+        panic!("it asks once: {:?}", host.fetched);
+    };
+    assert_eq!(
+        (fetch.method.as_str(), fetch.target.as_str()),
+        ("POST", "/size/2500000?q")
+    );
+    assert_eq!(fetch.origin.as_str(), "http://files.example.com:8080");
+    assert_eq!(fetch.fields, [("x-name".to_owned(), "value".into())]);
+    assert_eq!(
+        (&fetch.body[..], fetch.patience.answer),
+        (&b"the body"[..], Some(5))
+    );
 }
 
 async fn scratch_is_a_place_for_files() {

@@ -18,6 +18,7 @@ use wrun::sandbox::call::{
     Body, Branches, Context, Given, Granted, Kind, Look, Not, Profile, Question, Readable, Reply,
     Request, Seen, Source,
 };
+use wrun::sandbox::fetch::{Fetch, Fetched, NoAnswer, Reason};
 use wrun::sandbox::host::{Host, HostError};
 use wrun::sandbox::{Cell, CellError, CompiledModule, Launcher, ModuleError, Modules};
 
@@ -145,6 +146,13 @@ pub fn corpus(step: &str) -> Request {
     request
 }
 
+/// A request for a step that may ask `http://files.example.com:8080`.
+pub fn asking(step: &str) -> Request {
+    let mut request = request(step);
+    request.granted.origins = vec!["http://files.example.com:8080".parse().expect("an origin")];
+    request
+}
+
 pub fn given(bytes: impl Into<Bytes>) -> Given {
     let bytes = bytes.into();
     let media = MediaType::new("text/plain");
@@ -211,6 +219,8 @@ pub struct Memory {
     /// What was asked of the granted directories.
     pub looked: Vec<String>,
     pub opened: u32,
+    /// The requests over HTTP.
+    pub fetched: Vec<Fetch>,
     pub fail: bool,
     /// By how many bytes its answers are too short.
     pub short: u64,
@@ -314,6 +324,29 @@ impl Host for Memory {
             }
             (_, path) if path.starts_with("a.txt/") => Seen::Not(Not::Directory),
             _ => Seen::Not(Not::There),
+        })
+    }
+
+    /// `/size/N` has a body of N bytes, everything else is not there.
+    async fn fetch(&mut self, fetch: Fetch) -> Result<Fetched, HostError> {
+        self.questions += 1;
+        let path = fetch.target.split('?').next().unwrap_or_default();
+        let size = path.strip_prefix("/size/").map(str::parse::<u64>);
+        self.fetched.push(fetch);
+        let Some(Ok(size)) = size else {
+            return Ok(Fetched::Not(NoAnswer::new(
+                Reason::Refused,
+                "nobody is there",
+            )));
+        };
+        let body = self.opened;
+        self.opened += 1;
+        self.sizes.insert(Source::File(body), size);
+        Ok(Fetched::Answer {
+            status: 200,
+            fields: vec![("content-type".into(), "text/plain".into())],
+            body,
+            size,
         })
     }
 

@@ -1,4 +1,6 @@
-//! `wrun batch`: the jobs that runs have in AWS Batch.
+//! `wrun batch`: the jobs that runs have in AWS Batch, and the image of their containers.
+
+mod image;
 
 use serde_json::json;
 
@@ -18,7 +20,7 @@ use crate::report::table::{Align, Cell, Table};
 use crate::report::{human, json};
 use crate::runtime::heard;
 
-/// Look at the jobs that runs have in AWS Batch, and end them
+/// Build the image for AWS Batch, look at the jobs that runs have there, and end them
 #[derive(Debug, clap::Args)]
 pub(crate) struct BatchArgs {
     #[command(subcommand)]
@@ -27,6 +29,7 @@ pub(crate) struct BatchArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    Image(image::ImageArgs),
     /// List jobs, newest first
     ///
     /// Those that wait or run, of all runs whose jobs are in the queue.
@@ -59,6 +62,7 @@ enum Verb {
 /// Does what the verb says.
 pub(crate) fn run(cx: &Context, args: &BatchArgs) -> Result<u8, CliError> {
     match &args.verb {
+        Verb::Image(args) => image::run(cx, args),
         Verb::List { run, all } => show_list(cx, run.as_ref(), *all),
         Verb::Kill { run } => kill(cx, run),
         Verb::Logs { wanted } => show_logs(cx, wanted),

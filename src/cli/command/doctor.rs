@@ -7,7 +7,9 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
+use crate::cli::store::access;
 use crate::config::{Environment, Flags, Settings, Shown, project};
+use crate::datastore::{Datastore, DatastoreError, DatastoreUrl};
 use crate::executor::batch::check;
 use crate::executor::batch::client::Client;
 use crate::model::header::ExecutorKind;
@@ -92,7 +94,10 @@ pub(crate) fn run(cx: &Context, args: &DoctorArgs) -> Result<u8, CliError> {
     let mut checks = toolchain_checks(&directory);
     let shown = match Settings::load(&directory, &flags, &environment) {
         Ok(settings) => {
-            checks.push(datastore(&settings.datastore));
+            checks.push(match settings.datastore.contains("://") {
+                true => remote(cx, &settings),
+                false => datastore(&settings.datastore),
+            });
             checks.push(code_cache(&settings.code_cache));
             checks.extend(batch(cx, &settings)?);
             settings.shown()
@@ -155,13 +160,6 @@ fn toolchain_checks(directory: &Path) -> Vec<Check> {
 /// Whether runs can be kept.
 fn datastore(place: &str) -> Check {
     let what = "datastore";
-    if place.contains("://") {
-        return Check::odd(
-            what,
-            format!("{place} (not looked at)"),
-            "`wrun runs` reads it",
-        );
-    }
     let path = Path::new(place);
     let marker = path.join(project::MARKER);
     match (std::fs::metadata(path), std::fs::read_to_string(&marker)) {
@@ -221,6 +219,26 @@ fn batch(cx: &Context, settings: &Settings) -> Result<Option<Check>, CliError> {
             }
         }
     }))
+}
+
+/// Whether runs can be kept in a bucket: credentials, region, the bucket itself, and permissions.
+fn remote(cx: &Context, settings: &Settings) -> Check {
+    let (what, place) = ("datastore", &settings.datastore);
+    let looked = async {
+        let url: DatastoreUrl = place.parse()?;
+        match Datastore::open_with(&url, &access(settings)).await {
+            Ok(datastore) => {
+                datastore.may_write().await?;
+                Ok(place.clone())
+            }
+            Err(DatastoreError::Missing { .. }) => Ok(format!("{place} (made by the first run)")),
+            Err(error) => Err(CliError::from(error)),
+        }
+    };
+    match cx.runtime().and_then(|runtime| runtime.block_on(looked)) {
+        Ok(found) => Check::good(what, found),
+        Err(error) => Check::broken(what, error.in_short(), error.advice()),
+    }
 }
 
 /// Whether compiled modules can be kept.
@@ -385,7 +403,6 @@ mod tests {
             datastore(dir.path().join("new/.wrun").to_str().unwrap()).state,
             State::Good
         );
-        assert_eq!(datastore("s3://bucket/x").state, State::Odd);
     }
 
     #[cfg(unix)]

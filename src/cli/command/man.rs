@@ -9,7 +9,8 @@ use crate::cli::suggest;
 
 /// Print a page of the manual, or write all pages to a directory
 ///
-/// `wrun man | man -l -` shows the page of wrun, `wrun man get | man -l -` that of `wrun get`.
+/// `wrun man | man -l -` shows the page of wrun, `wrun man get | man -l -` that of `wrun get`, and
+/// `wrun man batch-image | man -l -` that of `wrun batch image`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
     /// The command; wrun itself when left out
@@ -51,12 +52,18 @@ fn pages() -> Vec<(String, Vec<u8>)> {
     let mut first = page(root.clone());
     first.extend_from_slice(exit_status().as_bytes());
     let mut pages = vec![("wrun".to_owned(), first)];
-    for command in root.get_subcommands().filter(|it| !it.is_hide_set()) {
-        let name = format!("wrun-{}", command.get_name());
-        let page = page(command.clone().display_name(&name));
-        pages.push((name, page));
-    }
+    add_pages(&mut pages, "wrun", &root);
     pages
+}
+
+/// Adds the pages of the commands below `above`, of theirs too.
+fn add_pages(pages: &mut Vec<(String, Vec<u8>)>, above: &str, tree: &clap::Command) {
+    let shown = |it: &&clap::Command| !it.is_hide_set() && it.get_name() != "help";
+    for command in tree.get_subcommands().filter(shown) {
+        let name = format!("{above}-{}", command.get_name());
+        pages.push((name.clone(), page(command.clone().display_name(&name))));
+        add_pages(pages, &name, command);
+    }
 }
 
 fn page(command: clap::Command) -> Vec<u8> {

@@ -218,6 +218,7 @@ fn settings(config: &Config, origin: &Run, parameters: Vec<(ArtifactName, Given)
         user: super::run::user(),
         workers: config.max_workers,
         clock: None,
+        cache: false,
         origin: None,
     }
 }

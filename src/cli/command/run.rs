@@ -7,8 +7,9 @@ use crate::cli::drive::Stage;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::flow::{FlowAt, Workshop};
-use crate::cli::grants::Allow;
+use crate::cli::grants::{self, Allow};
 use crate::cli::params::{self, Disk, GivenParam, GivenValue};
+use crate::cli::store;
 use crate::config::{Flags, Seed};
 use crate::datastore::{Datastore, DatastoreUrl};
 use crate::model::artifact::MediaType;
@@ -108,19 +109,19 @@ async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8
     let parameters = parameters(&prepared.graph, &args.parameters)?;
     let grants = args.allow.with(&workshop.settings, &cx.directory)?;
     let url: DatastoreUrl = workshop.settings.datastore.parse()?;
-    let datastore = Datastore::open_or_create(&url).await?;
+    let access = store::access(&workshop.settings);
+    let datastore = Datastore::open_or_create_with(&url, &access).await?;
     let datastore = datastore.with_level(workshop.settings.compression_level);
     let program = workshop.program(&datastore, &prepared).await?;
+    let imports = program.compiled.first().map_or(&[][..], |it| it.imports());
+    grants::check_http(imports, &grants)?;
     let mut settings = settings(workshop, parameters, grants);
     settings.tags = args.tags.clone();
+    settings.cache = args.cache;
     let executor = workshop.settings.executor;
     elsewhere::assign(&prepared.graph, &mut settings.steps, executor);
     let stage = Stage::new(&workshop.settings)?;
     let started = start::create(&datastore, program, settings, &stage.machine).await?;
-    let started = match args.cache {
-        true => started.with_cache().await?,
-        false => started,
-    };
     stage.drive(cx, started).await
 }
 
@@ -167,6 +168,7 @@ fn settings(
         user: user(),
         workers: workshop.settings.max_workers,
         clock: None,
+        cache: false,
         origin: None,
     }
 }

@@ -14,6 +14,7 @@ use super::layout as keys;
 use super::object::{Created, Key, ObjectStore, StoreError};
 use crate::model::digest::Digest;
 
+mod copy;
 pub mod layout;
 pub mod reader;
 pub mod writer;
@@ -25,6 +26,9 @@ use layout::{Header, Shape};
 
 /// The most bytes that [`Blobs::get`] takes into memory; more is read in pieces.
 pub const MAX_WHOLE: u64 = 2 << 30;
+
+/// From this length on it is asked first whether a blob is there.
+const ASK_FIRST: usize = 128 * 1024;
 
 /// Up to this length packing takes less time than handing it to another thread.
 const PACK_HERE: usize = 64 * 1024;
@@ -172,6 +176,17 @@ impl Blobs {
         is_intact(&*self.store, &keys::blob(digest), digest).await
     }
 
+    /// Copies a blob to `to` unless it is there, verified on the way; how many bytes were written.
+    ///
+    /// # Errors
+    /// When it is gone or damaged here, or cannot be written there.
+    pub async fn copy(&self, digest: &Digest, to: &Self) -> Result<Option<u64>, BlobError> {
+        // What is copied once is not worth a place in a cache.
+        let from = self.store.uncached();
+        let from = from.as_ref().unwrap_or(&self.store);
+        copy::copy(from, &*to.store, digest).await
+    }
+
     pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
     }
@@ -187,7 +202,12 @@ pub(crate) async fn is_intact(
     key: &Key,
     digest: &Digest,
 ) -> Result<bool, StoreError> {
-    let Some(part) = store.get_range(key, 0, layout::HEADER).await? else {
+    // A copy on this machine does not say what is there.
+    let part = match store.uncached() {
+        Some(store) => store.get_range(key, 0, layout::HEADER).await?,
+        None => store.get_range(key, 0, layout::HEADER).await?,
+    };
+    let Some(part) = part else {
         return Ok(false);
     };
     Ok(Header::parse(digest, &part.bytes, part.total).is_ok())
@@ -200,6 +220,10 @@ pub(crate) async fn store_whole(
     digest: &Digest,
     packed: Bytes,
 ) -> Result<(), StoreError> {
+    // Much is not sent to be refused.
+    if packed.len() > ASK_FIRST && is_intact(store, key, digest).await? {
+        return Ok(());
+    }
     match store.create(key, packed.clone()).await? {
         Created::New => Ok(()),
         Created::Exists if is_intact(store, key, digest).await? => Ok(()),

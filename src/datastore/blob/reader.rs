@@ -1,14 +1,16 @@
 //! Reads a blob in pieces, or whole.
 //!
 //! Frames are fetched, unpacked and verified ahead of a reader that goes forward, side by side on
-//! all cores. Memory is bounded by the frames that are kept.
+//! all cores; several with one request where the store wants it so. Memory is bounded by the frames
+//! that are kept.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Mutex, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 
 use super::super::object::{Key, ObjectStore};
 use super::BlobError;
@@ -60,7 +62,7 @@ impl BlobReader {
             });
         }
         let source = Source::open(store, key, digest, header).await?;
-        let window = Mutex::new(Window::new());
+        let window = Mutex::new(Window::new(source.together));
         Ok(Self {
             length: header.length,
             body: Body::Framed {
@@ -125,7 +127,7 @@ impl BlobReader {
     }
 }
 
-async fn whole(
+pub(super) async fn whole(
     store: &dyn ObjectStore,
     key: &Key,
     digest: &Digest,
@@ -150,18 +152,20 @@ async fn unpack_whole(digest: Digest, stored: Bytes) -> Result<Bytes, BlobError>
 }
 
 /// A blob with frames, where it lies.
-struct Source {
+pub(super) struct Source {
     store: Arc<dyn ObjectStore>,
     key: Key,
     digest: Digest,
-    header: Header,
-    tables: Tables,
+    pub(super) header: Header,
+    pub(super) tables: Tables,
     /// Where each frame begins.
     offsets: Vec<u64>,
+    /// How many frames are fetched with one request by a reader that goes forward.
+    pub(super) together: u64,
 }
 
 impl Source {
-    async fn open(
+    pub(super) async fn open(
         store: Arc<dyn ObjectStore>,
         key: Key,
         digest: Digest,
@@ -179,7 +183,9 @@ impl Source {
             at - u64::from(*len)
         });
         let offsets = offsets.collect();
+        let together = (store.pace().read / FRAME).max(1) as u64;
         Ok(Self {
+            together,
             store,
             key,
             digest,
@@ -189,60 +195,96 @@ impl Source {
         })
     }
 
-    /// Fetches, unpacks and verifies one frame.
-    async fn frame(self: Arc<Self>, index: u64) -> Result<Bytes, BlobError> {
-        let at = index as usize;
-        let len = self.tables.packed[at] as usize;
+    /// Fetches frames that lie side by side, packed, with one request.
+    pub(super) async fn packed(&self, frames: Range<u64>) -> Result<Vec<Bytes>, BlobError> {
+        let (first, last) = (frames.start as usize, frames.end as usize - 1);
+        let at = self.offsets[first];
+        let end = self.offsets[last] + u64::from(self.tables.packed[last]);
         let part = self
             .store
-            .get_range(&self.key, self.offsets[at], len)
+            .get_range(&self.key, at, (end - at) as usize)
             .await?;
-        let packed = part
-            .ok_or(BlobError::Missing {
-                digest: self.digest,
-            })?
-            .bytes;
-        let (done, plain) = oneshot::channel();
+        let digest = self.digest;
+        let bytes = part.ok_or(BlobError::Missing { digest })?.bytes;
+        if bytes.len() as u64 != end - at {
+            return Err(BlobError::damaged(&digest, "its file has become shorter"));
+        }
+        let cut = |index: usize| {
+            let from = (self.offsets[index] - at) as usize;
+            bytes.slice(from..from + self.tables.packed[index] as usize)
+        };
+        Ok((first..=last).map(cut).collect())
+    }
+
+    /// Unpacks and verifies frame `index` on another thread.
+    pub(super) fn unpack(self: &Arc<Self>, index: u64, packed: Bytes, done: Done) {
         let source = self.clone();
         rayon::spawn_fifo(move || {
             let mut plain = vec![0; source.header.frame_len(index)];
-            let expected = &source.tables.subtrees[at];
+            let expected = &source.tables.subtrees[index as usize];
             let checked = layout::unpack_frame(index, &packed, expected, &mut plain);
+            let checked = checked.map_err(|what| BlobError::damaged(&source.digest, what));
             // Nobody listens when the reader was dropped.
             let _ = done.send(checked.map(|()| Bytes::from(plain)));
         });
-        let plain = plain.await.expect("unpacking a frame does not panic");
-        plain.map_err(|what| BlobError::damaged(&self.digest, what))
+    }
+
+    /// Fetches, unpacks and verifies the frames `of`.
+    ///
+    /// When they cannot be fetched the first is told why; the others hear nothing.
+    async fn frames(self: Arc<Self>, frames: Range<u64>, of: Vec<Done>) {
+        let mut of = of.into_iter();
+        match self.packed(frames.clone()).await {
+            Ok(packed) => {
+                for ((index, packed), done) in frames.zip(packed).zip(of) {
+                    self.unpack(index, packed, done);
+                }
+            }
+            Err(error) => {
+                let _ = of.next().map(|first| first.send(Err(error)));
+            }
+        }
+    }
+}
+
+/// Who waits for a frame.
+pub(super) type Done = oneshot::Sender<Result<Bytes, BlobError>>;
+
+/// A request on its way. Dropped, it ends.
+struct Fetch(AbortHandle);
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 /// A frame that is there or on its way.
 enum Slot {
     Ready(Bytes),
-    Coming(JoinHandle<Result<Bytes, BlobError>>),
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Slot::Coming(task) = self {
-            task.abort();
-        }
-    }
+    Coming(
+        oneshot::Receiver<Result<Bytes, BlobError>>,
+        #[expect(dead_code, reason = "kept until nobody waits")] Arc<Fetch>,
+    ),
 }
 
 /// The frames around the place that is being read.
 struct Window {
     slots: VecDeque<(u64, Slot)>,
+    /// How many frames are fetched with one request.
+    together: u64,
     /// How many frames are fetched ahead of a reader that goes forward.
     ahead: u64,
     last: Option<u64>,
 }
 
 impl Window {
-    fn new() -> Self {
-        let ahead = 2 * rayon::current_num_threads() as u64;
+    fn new(together: u64) -> Self {
+        let cores = 2 * rayon::current_num_threads() as u64;
+        let ahead = if together > 1 { 3 * together } else { cores };
         Self {
             slots: VecDeque::new(),
+            together,
             ahead,
             last: None,
         }
@@ -256,42 +298,63 @@ impl Window {
         self.last = Some(index);
         let until = if forward { index + self.ahead } else { index };
         for wanted in index..=until.min(source.header.frames() - 1) {
-            self.start(source, wanted);
+            self.start(source, wanted, forward);
         }
         // One frame behind stays, for readers whose pieces overlap; the oldest others go.
-        while self.slots.len() as u64 > self.ahead + 2 {
+        while self.slots.len() as u64 > self.ahead + self.together + 1 {
             let far = self
                 .slots
                 .iter()
-                .position(|(at, _)| *at + 1 < index || *at > until);
+                .position(|(at, _)| *at + 1 < index || *at > until + self.together);
             self.slots.remove(far.unwrap_or(0));
         }
-        let (_, slot) = self
-            .slots
-            .iter_mut()
-            .find(|(at, _)| *at == index)
-            .expect("it was started, and only others were removed");
-        let done = match slot {
-            Slot::Ready(plain) => return Ok(plain.clone()),
-            Slot::Coming(task) => super::super::object::join(task.await),
-        };
-        match done {
-            Ok(plain) => {
-                *slot = Slot::Ready(plain.clone());
-                Ok(plain)
-            }
-            Err(e) => {
-                // The next reader may have more luck; a finished task cannot be awaited again.
-                self.slots.retain(|(at, _)| *at != index);
-                Err(e)
+        // Where a request for several frames failed, only the first was told: the others are asked
+        // for once more, each by itself.
+        loop {
+            let (_, slot) = self
+                .slots
+                .iter_mut()
+                .find(|(at, _)| *at == index)
+                .expect("it was started, and only others were removed");
+            let done = match slot {
+                Slot::Ready(plain) => return Ok(plain.clone()),
+                Slot::Coming(plain, _) => plain.await,
+            };
+            match done {
+                Ok(Ok(plain)) => {
+                    *slot = Slot::Ready(plain.clone());
+                    return Ok(plain);
+                }
+                // The next reader may have more luck; what has ended cannot be awaited again.
+                Ok(Err(error)) => {
+                    self.slots.retain(|(at, _)| *at != index);
+                    return Err(error);
+                }
+                Err(_) => {
+                    self.slots.retain(|(at, _)| *at != index);
+                    self.start(source, index, false);
+                }
             }
         }
     }
 
-    fn start(&mut self, source: &Arc<Source>, index: u64) {
-        if self.slots.iter().all(|(at, _)| *at != index) {
-            let task = tokio::spawn(source.clone().frame(index));
-            self.slots.push_back((index, Slot::Coming(task)));
+    /// Begins to fetch a frame that is not there, with those behind it when the reader goes forward.
+    fn start(&mut self, source: &Arc<Source>, index: u64, forward: bool) {
+        let is_there = |index: u64| self.slots.iter().any(|(at, _)| *at == index);
+        if is_there(index) {
+            return;
         }
+        let mut end = index + 1;
+        let border = (index / self.together + 1) * self.together;
+        while forward && end < border.min(source.header.frames()) && !is_there(end) {
+            end += 1;
+        }
+        let (done, coming): (Vec<_>, Vec<_>) = (index..end).map(|_| oneshot::channel()).unzip();
+        let task = tokio::spawn(source.clone().frames(index..end, done));
+        let fetch = Arc::new(Fetch(task.abort_handle()));
+        let slots = coming
+            .into_iter()
+            .map(|plain| Slot::Coming(plain, fetch.clone()));
+        self.slots.extend((index..end).zip(slots));
     }
 }

@@ -11,8 +11,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Created, Key, Object, ObjectStore, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Created, Key, Object, ObjectStore, Pace, Part, Prefix, Replaced, StoreError, Upload, Version,
 };
+use crate::aws::{Kind, Trouble};
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,80 @@ pub enum Fault {
     Before(io::ErrorKind),
     /// The call does what it does, and then fails all the same: the answer is lost.
     AnswerLost,
+    /// The service has an error of its own: status 500.
+    Refused,
+    /// The service wants fewer requests: status 503.
+    SlowDown,
+    /// The connection ends before the request was heard.
+    Reset,
+    /// The answer ends in its middle; the call had its effect.
+    Short,
+    /// The connection ends after the request had its effect.
+    Lost,
+    /// Another request concerned the same object at the same time: status 409.
+    Conflict,
+    /// An answer that began well and says in the end that nothing was done.
+    LateError,
+}
+
+/// The faults of a service behind a network.
+const OF_NETWORKS: [Fault; 7] = [
+    Fault::Refused,
+    Fault::SlowDown,
+    Fault::Reset,
+    Fault::Short,
+    Fault::Lost,
+    Fault::Conflict,
+    Fault::LateError,
+];
+
+impl Fault {
+    /// Whether the call has its effect all the same.
+    fn has_effect(self) -> bool {
+        matches!(self, Self::AnswerLost | Self::Short | Self::Lost)
+    }
+
+    fn error(self, method: &'static str, key: &str) -> StoreError {
+        let told = |kind| StoreError::of(method, key, io::Error::new(kind, "told to fail"));
+        let (kind, code) = match self {
+            Self::Before(kind) => return told(kind),
+            Self::AnswerLost => return told(io::ErrorKind::TimedOut),
+            Self::Refused | Self::LateError => (Kind::Service, Some("InternalError")),
+            Self::SlowDown => (Kind::Throttled, Some("SlowDown")),
+            Self::Conflict => (Kind::Service, Some("ConditionalRequestConflict")),
+            Self::Reset | Self::Lost | Self::Short => (Kind::Unreachable, None),
+        };
+        let source = Trouble {
+            action: "s3:Any",
+            kind,
+            code: code.map(str::to_owned),
+            message: "told to fail".to_owned(),
+        };
+        StoreError::Remote {
+            action: method,
+            place: key.to_owned(),
+            source,
+        }
+    }
+}
+
+/// A plan by which `percent` of all calls fail as those over a network do.
+///
+/// `seed` decides which: the same calls in the same order fail in the same way.
+pub fn script(seed: u64, percent: u64) -> Plan {
+    Arc::new(move |number, call| {
+        // What is uploaded can be sent again by the uploading store only.
+        if matches!(call.method, "upload" | "write" | "finish") {
+            return None;
+        }
+        let mut dice = blake3::Hasher::new();
+        dice.update(&seed.to_le_bytes())
+            .update(&number.to_le_bytes());
+        let dice = dice.finalize();
+        let roll = u64::from(dice.as_bytes()[0]) << 8 | u64::from(dice.as_bytes()[1]);
+        let kind = usize::from(dice.as_bytes()[2]) % OF_NETWORKS.len();
+        (roll * 100 < percent << 16).then_some(OF_NETWORKS[kind])
+    })
 }
 
 /// A call to a store: what is done, to which key.
@@ -92,14 +167,13 @@ impl Faulty {
             .lock()
             .expect("nothing panics while it holds the lock")
             .push(call);
-        let failed = |kind| StoreError::of(method, key, io::Error::new(kind, "told to fail"));
         match fault {
             None => work.await,
-            Some(Fault::Before(kind)) => Err(failed(kind)),
-            Some(Fault::AnswerLost) => {
+            Some(fault) if fault.has_effect() => {
                 work.await?;
-                Err(failed(io::ErrorKind::TimedOut))
+                Err(fault.error(method, key))
             }
+            Some(fault) => Err(fault.error(method, key)),
         }
     }
 }
@@ -108,6 +182,10 @@ impl Faulty {
 impl ObjectStore for FaultStore {
     fn place(&self) -> String {
         self.0.inner.place()
+    }
+
+    fn pace(&self) -> Pace {
+        self.0.inner.pace()
     }
 
     async fn get(&self, key: &Key, limit: u64) -> Result<Option<Object>, StoreError> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Created, Key, Object, ObjectStore, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Created, Key, Object, ObjectStore, Pace, Part, Prefix, Replaced, StoreError, Upload, Version,
 };
 
 /// A store over another, which is never written to.
@@ -40,6 +40,18 @@ impl fmt::Debug for Layer {
 impl ObjectStore for Layer {
     fn place(&self) -> String {
         self.below.place()
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            read: self.below.pace().read,
+            ..self.above.pace()
+        }
+    }
+
+    fn uncached(&self) -> Option<Arc<dyn ObjectStore>> {
+        let below = self.below.uncached()?;
+        Some(Arc::new(Self::new(below, self.above.clone())))
     }
 
     async fn get(&self, key: &Key, limit: u64) -> Result<Option<Object>, StoreError> {

@@ -106,6 +106,20 @@ impl Root {
         }
     }
 
+    fn is_empty(&self) -> io::Result<bool> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
+            other => other?,
+        };
+        for entry in entries {
+            // Another process that makes the datastore right now has its temporary files there.
+            if entry?.file_name() != TMP {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn relative(&self, path: &Path) -> String {
         path.strip_prefix(&self.path)
             .unwrap_or(path)
@@ -361,6 +375,15 @@ fn is_absent(e: &io::Error) -> bool {
 impl ObjectStore for LocalStore {
     fn place(&self) -> String {
         self.0.path.display().to_string()
+    }
+
+    /// Asks the directory itself: what somebody else keeps there need not have names that are keys.
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.blocking(|root| {
+            root.is_empty()
+                .map_err(|e| StoreError::of("list", root.path.display(), e))
+        })
+        .await
     }
 
     async fn get(&self, key: &Key, limit: u64) -> Result<Option<Object>, StoreError> {

@@ -1,21 +1,29 @@
 //! Objects under keys: the one narrow trait below everything at rest.
 //!
-//! [`local`] keeps them in a directory, [`memory`] in this process; [`fault`] wraps a store and
-//! makes it fail. `conformance` is the suite that every store passes. A store knows nothing of
-//! what it keeps: no blobs, no runs.
+//! [`local`] keeps them in a directory, [`s3`] in a bucket, [`memory`] in this process. [`retry`]
+//! tries again what a network has lost, [`cache`] keeps what was read, [`layer`] keeps what is written
+//! apart, [`fault`] makes a store fail. `conformance` is the suite that every store passes. A store
+//! knows nothing of what it keeps: no blobs, no runs.
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::aws::{Kind, Trouble};
+
+pub mod cache;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod fault;
 pub mod layer;
 pub mod local;
 pub mod memory;
+pub mod retry;
+pub mod s3;
 
 /// The longest key, in bytes. S3 has this limit.
 pub const MAX_KEY: usize = 1024;
@@ -204,6 +212,16 @@ pub enum StoreError {
         /// The most that was asked for.
         limit: u64,
     },
+    /// A store behind a network refused the request, or its outcome could not be learnt.
+    #[error("could not {action} `{place}`")]
+    Remote {
+        /// What was to be done, e.g. `write`.
+        action: &'static str,
+        /// What it was to be done to.
+        place: String,
+        /// What the service or the network said.
+        source: Trouble,
+    },
     /// The request failed, and whether it had an effect could not be learnt.
     #[error("could not {action} `{place}`")]
     Unavailable {
@@ -232,6 +250,50 @@ impl StoreError {
             },
         }
     }
+
+    /// Whether the same request may succeed a little later.
+    ///
+    /// Whether the one that failed had an effect is not said by this.
+    pub fn may_pass(&self) -> bool {
+        use io::ErrorKind as Kind;
+        match self {
+            Self::Remote { source, .. } => source.kind.may_pass(),
+            Self::Unavailable { source, .. } => matches!(
+                source.kind(),
+                Kind::TimedOut
+                    | Kind::ConnectionReset
+                    | Kind::ConnectionAborted
+                    | Kind::BrokenPipe
+                    | Kind::UnexpectedEof
+                    | Kind::Interrupted
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether there was no answer at all.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Remote { source, .. } if source.kind == Kind::Unreachable)
+    }
+}
+
+/// How a store wants to be used, so that a request is worth what it costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many bytes are best read at once.
+    pub read: usize,
+    /// How long small pieces should gather before they are written.
+    pub gather: Duration,
+}
+
+impl Default for Pace {
+    /// That of a disk.
+    fn default() -> Self {
+        Self {
+            read: 1 << 20,
+            gather: Duration::from_millis(25),
+        }
+    }
 }
 
 /// Objects under keys.
@@ -246,6 +308,21 @@ impl StoreError {
 pub trait ObjectStore: Send + Sync + fmt::Debug {
     /// Where the objects are, for messages.
     fn place(&self) -> String;
+
+    /// How it wants to be used.
+    fn pace(&self) -> Pace {
+        Pace::default()
+    }
+
+    /// The store itself where this one answers from copies: what it says is there is there.
+    fn uncached(&self) -> Option<Arc<dyn ObjectStore>> {
+        None
+    }
+
+    /// Whether nothing at all is there, also nothing that somebody else has put there.
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.list(&Prefix::all(), None, 1).await?.is_empty())
+    }
 
     /// Reads an object whole; none when there is none.
     ///
@@ -269,7 +346,7 @@ pub trait ObjectStore: Send + Sync + fmt::Debug {
     /// [`Created::Exists`] and change nothing.
     ///
     /// # Errors
-    /// After [`StoreError::Unavailable`] the object may be there or not: look.
+    /// After [`StoreError::Unavailable`] and [`StoreError::Remote`] the object may be there or not: look.
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<Created, StoreError>;
 
     /// Stores `bytes` under `key`, whatever is there.

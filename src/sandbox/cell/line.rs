@@ -14,6 +14,7 @@ use super::input::Input;
 use crate::model::artifact::MediaType;
 use crate::model::record::{LogChunk, Stream};
 use crate::sandbox::call::{Given, Question, Seen, Source};
+use crate::sandbox::fetch::{Fetch, Fetched};
 use crate::sandbox::wire::{self, MAX_PIECE, ToAgent, ToCell};
 use crate::sandbox::world::agent::Agent;
 
@@ -339,6 +340,14 @@ impl Agent for Line {
     fn look(&mut self, question: Question) -> io::Result<Seen> {
         match self.0.borrow_mut().question(&ToAgent::Look(question))? {
             ToCell::Seen(seen) => Ok(seen),
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    fn fetch(&mut self, fetch: Fetch) -> io::Result<Fetched> {
+        let question = ToAgent::Fetch(Box::new(fetch));
+        match self.0.borrow_mut().question(&question)? {
+            ToCell::Fetched(fetched) => Ok(*fetched),
             _ => Err(out_of_turn()),
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use crate::model::artifact::MediaType;
 use crate::model::record::Stream;
 use crate::sandbox::call::{Given, Question, Seen, Source};
+use crate::sandbox::fetch::{Fetch, Fetched};
 
 /// The agent as seen from inside. Every error means that there is no agent any more.
 pub trait Agent {
@@ -20,6 +21,9 @@ pub trait Agent {
 
     /// Looks at a granted directory.
     fn look(&mut self, question: Question) -> io::Result<Seen>;
+
+    /// Makes a request over HTTP.
+    fn fetch(&mut self, fetch: Fetch) -> io::Result<Fetched>;
 
     /// Opens the writer of this number.
     fn create(&mut self, writer: u32, media: MediaType) -> io::Result<()>;
@@ -59,6 +63,10 @@ impl Agent for Nobody {
     }
 
     fn look(&mut self, _: Question) -> io::Result<Seen> {
+        nobody()
+    }
+
+    fn fetch(&mut self, _: Fetch) -> io::Result<Fetched> {
         nobody()
     }
 

@@ -58,15 +58,29 @@ pub enum Pollable {
     Ready,
     /// It happens at this time.
     At(u64),
+    /// The answer of this number is there.
+    Answer(u32),
 }
 
 impl Pollable {
-    fn when(self) -> u64 {
+    /// The time at which it happens; none when that is not before the guest goes on.
+    fn when(self, guest: &mut Guest) -> Option<u64> {
         match self {
-            Self::Ready => 0,
-            Self::At(then) => then,
+            Self::Ready => Some(0),
+            Self::At(then) => Some(then),
+            Self::Answer(number) => guest.http.is_there(number).then_some(0),
         }
     }
+}
+
+fn when(guest: &mut Guest, pollable: &Resource<Pollable>) -> Result<Option<u64>, Stop> {
+    let pollable = *guest.pollables.get(pollable.rep())?;
+    Ok(pollable.when(guest))
+}
+
+fn endless() -> Stop {
+    Stop::contract("the step waits for the answer to a request that it has not finished")
+        .hint("finish the body of a request before waiting for its answer")
 }
 
 #[derive(ComponentType, Lower)]
@@ -134,16 +148,17 @@ fn link_poll(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "[method]pollable.ready",
         |mut store: Store, (this,): (Resource<Pollable>,)| {
             let guest = store.data_mut();
-            let then = guest.pollables.get(this.rep())?.when();
+            let then = when(guest, &this)?;
             // Asking takes time, or a loop that asks until it is so would never end.
-            Ok((then <= guest.clock.read(),))
+            let now = guest.clock.read();
+            Ok((then.is_some_and(|then| then <= now),))
         },
     )?;
     poll.func_wrap(
         "[method]pollable.block",
         |mut store: Store, (this,): (Resource<Pollable>,)| {
             let guest = store.data_mut();
-            let then = guest.pollables.get(this.rep())?.when();
+            let then = when(guest, &this)?.ok_or_else(endless)?;
             guest.clock.pass_until(then);
             Ok(())
         },
@@ -161,18 +176,20 @@ fn link_poll(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 fn wait_for_any(guest: &mut Guest, list: &[Resource<Pollable>]) -> Result<Vec<u32>, Stop> {
     let mut times = Vec::with_capacity(list.len());
     for one in list {
-        times.push(guest.pollables.get(one.rep())?.when());
+        times.push(when(guest, one)?);
     }
-    let Some(&first) = times.iter().min() else {
+    if times.is_empty() {
         return Err(Stop::contract(
             "the step waits for nothing: `poll` was called with no pollable",
         ));
-    };
+    }
+    let first = times.iter().flatten().min();
+    let first = *first.ok_or_else(endless)?;
     guest.clock.pass_until(first);
     let now = guest.clock.now;
     Ok((0..)
         .zip(times)
-        .filter(|(_, then)| *then <= now)
+        .filter(|(_, then)| then.is_some_and(|then| then <= now))
         .map(|(position, _)| position)
         .collect())
 }

@@ -46,6 +46,20 @@ impl<T> Handles<T> {
             })
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// The first thing, in the order of the numbers, that is the one.
+    pub fn find(&self, is_it: impl Fn(&T) -> bool) -> Option<u32> {
+        let found = self
+            .slots
+            .iter()
+            .position(|slot| slot.as_ref().is_some_and(&is_it));
+        found.map(|at| at as u32)
+    }
+
     /// Takes the thing of this number out.
     pub fn remove(&mut self, number: u32) -> Option<T> {
         let thing = self.slots.get_mut(number as usize)?.take();

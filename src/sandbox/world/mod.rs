@@ -5,7 +5,7 @@
 //! runtime, which would double the start time of a cell; and every answer that it takes from the
 //! system would be a source of difference between two executions. What is left of WASI when
 //! nothing is granted is small: see [`clock`], [`random`], [`stdio`], [`surroundings`]; [`files`]
-//! are there where they were granted.
+//! and [`http`] are there where they were granted.
 //!
 //! [`IMPORTS`] is what a module may import. Everything else is refused when it is loaded.
 
@@ -15,6 +15,7 @@ pub mod clock;
 pub mod feedback;
 pub mod files;
 pub mod handles;
+pub mod http;
 pub mod identity;
 pub mod limits;
 pub mod printed;
@@ -31,6 +32,7 @@ use self::artifacts::Task;
 use self::clock::{Clock, Pollable};
 use self::files::Files;
 use self::handles::Handles;
+use self::http::Http;
 use self::limits::Limiter;
 use self::printed::Printed;
 use self::random::Chance;
@@ -60,6 +62,8 @@ pub const IMPORTS: &[&str] = &[
     "wasi:clocks/wall-clock",
     "wasi:filesystem/types",
     "wasi:filesystem/preopens",
+    "wasi:http/types",
+    "wasi:http/outgoing-handler",
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
@@ -88,6 +92,8 @@ pub struct Guest {
     pub environment: Vec<(String, String)>,
     /// Granted files.
     pub files: Files,
+    /// Requests over HTTP.
+    pub http: Http,
 }
 
 impl Guest {
@@ -99,6 +105,7 @@ impl Guest {
         let granted = request.granted.clone();
         let mut guest = Self::new(Some(Task::new(request)), &limits, clock, chance, agent);
         guest.files = Files::new(&granted);
+        guest.http = Http::new(granted.origins);
         guest.environment = granted.environment;
         guest
     }
@@ -126,6 +133,7 @@ impl Guest {
             printed: Printed::new(limits),
             environment: Vec::new(),
             files: Files::new(&Granted::default()),
+            http: Http::default(),
         }
     }
 
@@ -168,5 +176,6 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     clock::link(&mut linker)?;
     random::link(&mut linker)?;
     files::link(&mut linker)?;
+    http::link(&mut linker)?;
     Ok(linker)
 }

@@ -1,7 +1,7 @@
 //! Streams: `wasi:io/streams`, and standard input, output and error of `wasi:cli`.
 //!
 //! Standard input is at its end. Output and error are captured with the log; other streams are
-//! those of files. A write is always taken whole, or not at all where a scratch directory is full,
+//! those of files, and of the bodies of requests and answers. A write is always taken whole, or not at all where a scratch directory is full,
 //! and the budget that a guest is told is constant, so that it never sees how busy the host is.
 
 use wasmtime::StoreContextMut;
@@ -13,6 +13,7 @@ use super::Guest;
 use super::clock::{Pollable, pollable};
 use super::files::abi::ErrorCode;
 use super::files::given::Trouble;
+use super::http::TOO_LONG;
 use super::printed;
 use crate::model::record::Stream;
 
@@ -22,11 +23,12 @@ const BUDGET: u64 = 64 << 10;
 /// Stands for an error of a stream. It is that of a file: its number is the code.
 pub struct StreamFault;
 
-/// Stands for standard input, [`STDIN`], or the stream of a file, whose numbers follow.
+/// Stands for standard input, [`STDIN`], or the stream of a file or of an answer, whose numbers
+/// follow.
 pub struct InputStream;
 
-/// Stands for standard output or error, [`STDOUT`] or [`STDERR`], or the stream of a file, whose
-/// numbers follow.
+/// Stands for standard output or error, [`STDOUT`] or [`STDERR`], or the stream of a file or to the
+/// body of a request, whose numbers follow by turns.
 pub struct OutputStream;
 
 const STDIN: u32 = 0;
@@ -40,7 +42,12 @@ pub fn incoming(stream: u32) -> u32 {
 
 /// The number of the output stream that writes a file.
 pub fn outgoing(stream: u32) -> u32 {
-    stream + STDERR + 1
+    2 * stream + STDERR + 1
+}
+
+/// The number of the output stream that writes the body of a request.
+pub fn body(stream: u32) -> u32 {
+    outgoing(stream) + 1
 }
 
 /// The error of a file behind that of a stream.
@@ -67,13 +74,15 @@ type Input = Resource<InputStream>;
 enum Sink {
     Printed(Stream),
     File(u32),
+    Body(u32),
 }
 
 fn sink(output: &Output) -> Sink {
     match output.rep() {
         STDERR => Sink::Printed(Stream::Stderr),
         number => match number.checked_sub(outgoing(0)) {
-            Some(file) => Sink::File(file),
+            Some(by_turns) if by_turns % 2 == 1 => Sink::Body(by_turns / 2),
+            Some(by_turns) => Sink::File(by_turns / 2),
             None => Sink::Printed(Stream::Stdout),
         },
     }
@@ -114,6 +123,13 @@ fn write(guest: &mut Guest, this: &Output, bytes: &[u8]) -> wasmtime::Result<Tol
             Ok(Ok(()))
         }
         Sink::File(file) => told(guest.files.append(file, bytes)),
+        Sink::Body(body) => Ok(match guest.http.append(body, bytes)? {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(StreamError::LastOperationFailed(Resource::new_own(
+                TOO_LONG,
+            ))),
+            None => Err(StreamError::Closed),
+        }),
     }
 }
 
@@ -140,8 +156,11 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "output-stream",
         ResourceType::host::<OutputStream>(),
         |mut store, number| {
-            if let Some(file) = number.checked_sub(outgoing(0)) {
-                store.data_mut().files.close_outgoing(file);
+            let guest = store.data_mut();
+            match sink(&Output::new_borrow(number)) {
+                Sink::Printed(_) => {}
+                Sink::File(file) => guest.files.close_outgoing(file),
+                Sink::Body(body) => guest.http.close_stream(body),
             }
             Ok(())
         },
@@ -222,7 +241,7 @@ fn link_output(streams: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> 
     ] {
         streams.func_wrap(name, |mut store: Store, (this, len): (Output, u64)| {
             let guest = store.data_mut();
-            // The limit of the log, or of the scratch directory, ends this loop, whatever the guest asks for.
+            // A limit of the log, of the scratch directory or of a request ends this loop, whatever the guest asks for.
             for from in (0..len).step_by(BUDGET as usize) {
                 let zeroes = vec![0; (len - from).min(BUDGET) as usize];
                 if let Err(error) = write(guest, &this, &zeroes)? {

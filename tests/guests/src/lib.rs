@@ -6,10 +6,15 @@
 #[allow(missing_docs, clippy::all, warnings)]
 mod bindings;
 
+#[rustfmt::skip]
+#[path = "../../../guest-sdk/src/http/bindings.rs"]
+#[allow(missing_docs, clippy::all, warnings)]
+mod asking;
 mod artifacts;
 mod chance;
 mod ends;
 mod files;
+mod http;
 mod limits;
 mod prints;
 
@@ -31,6 +36,7 @@ fn steps() -> Vec<Step> {
         prints::STEPS,
         chance::STEPS,
         files::STEPS,
+        http::STEPS,
         artifacts::STEPS,
     ]
     .concat()

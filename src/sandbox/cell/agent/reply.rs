@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use crate::model::name::ArtifactName;
+use crate::model::origin::Origin;
 use crate::sandbox::call::{Body, MAX_PATH, Question, Reply, Request, Seen, Source};
+use crate::sandbox::fetch::{self, Fetch, Fetched};
 use crate::sandbox::host::{Host, HostError};
 use crate::sandbox::wire::{MAX_PIECE, ToAgent, ToCell};
 
@@ -40,6 +42,7 @@ pub struct Rules {
     branches: u32,
     branch_names: u32,
     directories: u32,
+    origins: Vec<Origin>,
     writes: Vec<ArtifactName>,
     output: u64,
 }
@@ -53,6 +56,7 @@ impl Rules {
             branches: branches.map_or(0, |branches| branches.count),
             branch_names: branches.map_or(0, |branches| branches.names.len() as u32),
             directories: request.granted.directories.len() as u32,
+            origins: request.granted.origins.clone(),
             writes: request.writes.clone(),
             output: request.limits.output_mib.saturating_mul(1 << 20),
         }
@@ -73,6 +77,15 @@ impl Rules {
             && question.path.len() <= MAX_PATH
             && !question.path.contains('\0')
             && (question.path.is_empty() || names().all(|name| !matches!(name, "" | "." | "..")))
+    }
+
+    fn may_fetch(&self, fetch: &Fetch) -> bool {
+        self.origins.contains(&fetch.origin)
+            && fetch.method.len() <= fetch::MAX_METHOD
+            && fetch.target.len() <= fetch::MAX_TARGET
+            && fetch.fields.len() <= fetch::MAX_FIELDS
+            && fetch::size_of(&fetch.fields) <= fetch::MAX_HEADER
+            && fetch.body.len() <= fetch::MAX_REQUEST
     }
 
     /// Checks what a reply says about artifacts.
@@ -153,6 +166,14 @@ pub async fn serve(
             let seen = host.look(question).await?;
             writers.files += u32::from(matches!(seen, Seen::Open(..)));
             Ok(Some((ToCell::Seen(seen), Bytes::new())))
+        }
+        ToAgent::Fetch(fetch) => {
+            if !rules.may_fetch(&fetch) {
+                return broke("it asked somebody whom its task was not granted, or for too much");
+            }
+            let fetched = host.fetch(*fetch).await?;
+            writers.files += u32::from(matches!(fetched, Fetched::Answer { .. }));
+            Ok(Some((ToCell::Fetched(Box::new(fetched)), Bytes::new())))
         }
         ToAgent::Create { writer, media } => {
             if rules.writes.is_empty() || !writers.open.insert(writer) {

@@ -87,6 +87,12 @@ impl Files {
         Ok(self.incoming.add(Incoming { place, offset }))
     }
 
+    /// Reads what the agent took in under this number as a stream.
+    pub fn stream_of(&mut self, number: u32, size: u64) -> u32 {
+        let place = Place::Given(number, size);
+        self.incoming.add(Incoming { place, offset: 0 })
+    }
+
     /// Writes a file as a stream from `offset` on, or at its end where there is none.
     pub fn stream_to(&mut self, number: u32, offset: Option<u64>) -> Result<u32> {
         let node = self.writable(number)?;

@@ -1,0 +1,119 @@
+//! The conformance suite against a real server, and what only S3 has: parts, refusals, endpoints.
+
+use aws_sdk_s3::config::{Credentials, Region};
+
+use super::super::retry::{Patience, RetryStore};
+use super::*;
+
+#[path = "../../../../tests/cloud/moto.rs"]
+mod moto;
+
+use moto::Moto;
+
+/// AWS as it is reached at `endpoint`.
+fn config(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(
+            Credentials::new("test", "test", None, None, "test"),
+        ))
+        .build()
+}
+
+fn retry() -> Arc<Retry> {
+    let patience = Patience {
+        first: Duration::from_millis(2),
+        ..Patience::default()
+    };
+    Arc::new(Retry::new(patience, 1))
+}
+
+fn store(endpoint: &str, prefix: &str) -> S3Store {
+    let place = ("bucket", prefix);
+    S3Store::new(&config(endpoint), place, PathStyle::Auto, retry())
+}
+
+fn server() -> Option<Moto> {
+    let moto = Moto::start()?;
+    moto.bucket("bucket");
+    Some(moto)
+}
+
+fn noise(len: usize) -> Bytes {
+    let mut bytes = vec![0; len];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    bytes.into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_suite_passes_in_a_bucket_and_below_a_prefix() {
+    let Some(moto) = server() else { return };
+    for prefix in ["", "team/a"] {
+        let store = store(&moto.endpoint(), prefix);
+        assert!(store.is_empty().await.unwrap());
+        let store = RetryStore::new(Arc::new(store), retry());
+        super::super::conformance::all(Arc::new(store.clone())).await;
+        assert!(!store.is_empty().await.unwrap());
+        moto.reset();
+        moto.bucket("bucket");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_object_goes_in_parts_and_one_that_fails_leaves_nothing() {
+    let Some(moto) = server() else { return };
+    let store = store(&moto.endpoint(), "p");
+    let bytes = noise(27 << 20);
+    let key = Key::new("large").unwrap();
+    let mut upload = store.upload(9).await.unwrap();
+    for piece in bytes.chunks(1 << 20) {
+        upload.write(Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    upload.finish(&key, "headheadh".into()).await.unwrap();
+    let whole = store.get(&key, 1 << 30).await.unwrap().unwrap().bytes;
+    assert_eq!(whole.len(), 9 + bytes.len());
+    assert_eq!(&whole[..9], b"headheadh");
+    assert_eq!(whole.slice(9..), bytes);
+    let part = store.get_range(&key, 20 << 20, 100).await.unwrap().unwrap();
+    assert_eq!(part.bytes, whole.slice(20 << 20..(20 << 20) + 100));
+    assert_eq!(part.total, whole.len() as u64);
+    let posts = moto.said();
+    assert!(
+        posts
+            .iter()
+            .any(|line| line.contains("POST /bucket/p/large?uploadId="))
+    );
+    // The bucket goes away in the middle: what was begun is let go of.
+    let begun = Sent::begin(&store, &key).await;
+    assert_eq!(uploads(&moto), 1);
+    begun.fail().await;
+    assert_eq!(uploads(&moto), 0);
+}
+
+/// How many multipart uploads are going on.
+fn uploads(moto: &Moto) -> usize {
+    let (status, text) = moto.request("GET", "/bucket?uploads");
+    assert_eq!(status, 200, "{text}");
+    text.matches("<UploadId>").count()
+}
+
+/// An upload that has begun.
+struct Sent(upload::Sending);
+
+impl Sent {
+    async fn begin(store: &S3Store, key: &Key) -> Self {
+        Self(upload::Sending::begin(store.0.clone(), key).await.unwrap())
+    }
+
+    /// Drops it, and waits until it is gone.
+    async fn fail(self) {
+        let bucket = self.0.bucket().clone();
+        drop(self.0);
+        // The task that lets go of it holds the bucket as long as it works.
+        while Arc::strong_count(&bucket) > 2 {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Writing whole objects, with conditions and without, and deleting them.
+
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
+use bytes::Bytes;
+
+use super::Bucket;
+use crate::aws::Trouble;
+use crate::datastore::object::{Created, Key, Replaced, StoreError, Version};
+
+const PUT: &str = "s3:PutObject";
+const DELETE: &str = "s3:DeleteObject";
+
+/// Under which condition an object is written.
+enum If<'a> {
+    Always,
+    Absent,
+    Is(&'a Version),
+}
+
+impl Bucket {
+    pub(super) async fn create(&self, key: &Key, bytes: Bytes) -> Result<Created, StoreError> {
+        match self.write(key, bytes, If::Absent).await {
+            Ok(()) => Ok(Created::New),
+            Err(trouble) if trouble.code.as_deref() == Some("PreconditionFailed") => {
+                Ok(Created::Exists)
+            }
+            Err(trouble) => Err(self.error("write", self.place(key), trouble)),
+        }
+    }
+
+    pub(super) async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let written = self.write(key, bytes, If::Always).await;
+        written.map_err(|trouble| self.error("write", self.place(key), trouble))
+    }
+
+    pub(super) async fn replace(
+        &self,
+        key: &Key,
+        version: &Version,
+        bytes: Bytes,
+    ) -> Result<Replaced, StoreError> {
+        match self.write(key, bytes, If::Is(version)).await {
+            Ok(()) => Ok(Replaced::Done),
+            Err(trouble)
+                if matches!(
+                    trouble.code.as_deref(),
+                    Some("PreconditionFailed" | "NoSuchKey")
+                ) =>
+            {
+                Ok(Replaced::Changed)
+            }
+            Err(trouble) => Err(self.error("write", self.place(key), trouble)),
+        }
+    }
+
+    /// Writes an object; once more without a checksum where the server does not know it.
+    async fn write(&self, key: &Key, bytes: Bytes, when: If<'_>) -> Result<(), Trouble> {
+        match self.send(key, bytes.clone(), &when).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let trouble = Trouble::of(PUT, &error);
+                if !self.gives_checksums_up(&trouble) {
+                    return Err(trouble);
+                }
+                let sent = self.send(key, bytes, &when).await;
+                sent.map(|_| ()).map_err(|error| Trouble::of(PUT, &error))
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        key: &Key,
+        bytes: Bytes,
+        when: &If<'_>,
+    ) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
+        let request = self.client.put_object().bucket(&self.name);
+        let request = request
+            .key(self.object(key))
+            .set_checksum_algorithm(self.algorithm())
+            .body(bytes.into());
+        let request = match when {
+            If::Always => request,
+            If::Absent => request.if_none_match("*"),
+            If::Is(version) => request.if_match(&version.0),
+        };
+        match self.encrypted {
+            true => request.customize().disable_payload_signing().send().await,
+            false => request.send().await,
+        }
+    }
+
+    pub(super) async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        let request = self.client.delete_object().bucket(&self.name);
+        let sent = request.key(self.object(key)).send().await;
+        sent.map(|_| ()).map_err(|error| {
+            let trouble = Trouble::of(DELETE, &error);
+            self.error("delete", self.place(key), trouble)
+        })
+    }
+}

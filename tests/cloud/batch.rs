@@ -1,0 +1,138 @@
+//! End to end: the stack of the guide, the image, the queue, real containers, S3, and back.
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use wrun::cli::exit;
+
+use super::cloud::Cloud;
+use super::docker::docker;
+use super::world::module;
+
+/// Every example, with parameters that keep the number of containers low.
+const EXAMPLES: [(&str, &[&str], &str); 6] = [
+    ("hello", &[], "hello/1"),
+    ("penguins", &[], "penguins/1"),
+    (
+        "wordcount",
+        &["--text", "corpus", "--parts", "3"],
+        "wordcount/1",
+    ),
+    (
+        "monte_carlo",
+        &["--tasks", "2", "--precision", "0.01"],
+        "monte-carlo/1",
+    ),
+    (
+        "grid_search",
+        &["--k", "1", "--k", "5", "--folds", "2"],
+        "grid-search/1",
+    ),
+    ("flaky", &[], "flaky/1"),
+];
+
+#[test]
+fn every_example_runs_in_batch_and_replays_here() {
+    let Some(cloud) = Cloud::start() else { return };
+    std::fs::create_dir(cloud.world.path().join("corpus")).unwrap();
+    cloud.world.write("corpus/a.txt", "one two\n".repeat(500));
+    cloud.world.write("corpus/b.txt", "two three\n");
+    std::thread::scope(|scope| {
+        for (flow, parameters, run) in EXAMPLES {
+            let cloud = &cloud;
+            scope.spawn(move || {
+                cloud.run(flow, parameters).good();
+                cloud.replay(run);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_foreach_of_two_hundred_is_one_array_job_between_steps_that_run_here() {
+    let Some(cloud) = Cloud::start() else { return };
+    cloud.settings("[steps.square]\nexecutor = \"batch\"\n");
+    let module = module("foreach");
+    cloud
+        .wrun(&["run", "--quiet", "--module", &module, "--n", "200"])
+        .good();
+    assert_eq!(cloud.jobs("foreach/1"), 1);
+    let sum = cloud.wrun(&["get", "foreach/1/sum/-/sum", "--json"]).good();
+    let sum: serde_json::Value = serde_json::from_str(&sum.stdout).unwrap();
+    assert_eq!(sum["value"], (0..200u64).map(|n| n * n).sum::<u64>());
+    cloud.replay("foreach/1");
+}
+
+#[test]
+fn what_fails_in_a_container_fails_as_it_does_here() {
+    let Some(cloud) = Cloud::start() else { return };
+    let limits = "[limits]\nmemory = \"16MiB\"\ntimeout = \"4s\"\n";
+    let failures: [(&str, &[&str], &str); 3] = [
+        ("lenient", &["--end", "panic"], "panic"),
+        (
+            "foreach",
+            &["--n", "1", "--width", "60000000"],
+            "memory limit",
+        ),
+        ("pieces", &["--stay"], "took longer than 4 s"),
+    ];
+    cloud.settings(limits);
+    std::thread::scope(|scope| {
+        for (flow, parameters, why) in failures {
+            let cloud = &cloud;
+            scope.spawn(move || {
+                let said = cloud.run(flow, parameters).fails(exit::RUN_FAILED, &[why]);
+                assert!(!said.stderr.contains("infrastructure"), "{}", said.stderr);
+                cloud.replay(&format!("{}/1", flow.replace('_', "-")));
+            });
+        }
+    });
+}
+
+#[test]
+fn a_container_that_is_killed_has_its_task_made_again() {
+    let Some(cloud) = Cloud::start() else { return };
+    let mut running = cloud.begin("foreach", &["--n", "1", "--work", "1500"]);
+    running.until("started", "square");
+    let containers = cloud.containers("foreach");
+    assert_eq!(containers.len(), 1);
+    docker(&["kill", &containers[0]]);
+    let (events, code) = running.end();
+    assert_eq!(code, Some(i32::from(exit::OK)), "{events:?}");
+    let lost = events
+        .iter()
+        .filter(|it| it["failure"]["kind"] == "infrastructure");
+    assert_eq!(lost.count(), 1, "{events:?}");
+    cloud.replay("foreach/1");
+}
+
+#[test]
+fn a_run_that_is_cancelled_leaves_no_container() {
+    let Some(cloud) = Cloud::start() else { return };
+    let mut running = cloud.begin("foreach", &["--n", "1", "--stay"]);
+    running.until("started", "end");
+    let containers = cloud.containers("foreach");
+    assert_eq!(containers.len(), 1);
+    running.signal(Signal::INT);
+    running.signal(Signal::INT);
+    assert_eq!(running.end().1, Some(i32::from(exit::CANCELLED)));
+    // Returns when the container has ended; an error says that it is gone already.
+    let _ = Command::new("docker")
+        .args(["wait", &containers[0]])
+        .output();
+    assert_eq!(cloud.containers("foreach"), Vec::<String>::new());
+}
+
+#[test]
+fn jobs_of_a_driver_that_was_killed_are_taken_over() {
+    let Some(cloud) = Cloud::start() else { return };
+    let mut running = cloud.begin("foreach", &["--n", "2", "--work", "1000"]);
+    running.until("started", "square");
+    let before = cloud.jobs("foreach/1");
+    running.signal(Signal::KILL);
+    assert_eq!(running.end().1, None);
+    cloud.wrun(&["attach", "foreach/1", "--quiet"]).good();
+    // Two steps were still to come.
+    assert_eq!(cloud.jobs("foreach/1"), before + 2);
+    cloud.replay("foreach/1");
+}
