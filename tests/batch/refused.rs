@@ -149,7 +149,7 @@ fn credentials_that_are_not_there() {
     let said = command.output().unwrap().into();
     insta::assert_snapshot!(cloud.world.text(&said), @r"
     error: Batch could not be asked about the job queue `queue`
-      caused by: `batch:DescribeJobQueues`: dispatch failure: other: the credential provider was not enabled: no credentials found in chain. Attempted:
+      caused by: `batch:DescribeJobQueues`: the credential provider was not enabled: no credentials found in chain. Attempted:
           Environment: the credential provider was not enabled: environment variable not set
           Profile: the credential provider was not enabled
           WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
@@ -201,7 +201,7 @@ fn a_worker_that_is_not_that_of_the_driver_says_so() {
     });
     insta::assert_snapshot!(other, @"infrastructure: the worker is wrun 0.1.0 with another engine than that of the driver, wrun 9.9.9: results would not be comparable");
     let gone = worked(&cloud, |header| header.module = Digest::of(b"of no module"));
-    insta::assert_snapshot!(gone, @"");
+    insta::assert_snapshot!(gone, @"infrastructure: the worker cannot use the code of the run: the module of `foreach/3` cannot be used");
 }
 
 #[test]
@@ -217,5 +217,9 @@ fn a_job_that_is_not_there() {
     let mut command = cloud.command(&["worker", "foreach/1/0123456789abcdef"]);
     command.env("AWS_BATCH_JOB_ARRAY_INDEX", "seven");
     let said = command.output().unwrap().into();
-    insta::assert_snapshot!(cloud.world.text(&said), @"");
+    insta::assert_snapshot!(cloud.world.text(&said), @r"
+    error: `AWS_BATCH_JOB_ARRAY_INDEX` ends with `seven`, which is no index
+      hint: Batch sets it in the children of an array job; take it away elsewhere
+    exit code 2
+    ");
 }
