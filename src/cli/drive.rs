@@ -9,7 +9,9 @@ use super::context::Context;
 use super::error::CliError;
 use super::exit;
 use super::flow;
-use crate::config::Settings;
+use crate::config::batch::Batch;
+use crate::config::keys::variable_of;
+use crate::config::{Origin, Settings};
 use crate::model::event::{Event, RunStatus};
 use crate::model::graph::FlowGraph;
 use crate::report::jsonl::Jsonl;
@@ -45,7 +47,7 @@ impl Stage {
             listener,
             interrupts,
             elsewhere: Some(Elsewhere {
-                settings: settings.batch.clone(),
+                settings: told(settings),
                 datastore: settings.datastore.parse()?,
             }),
         };
@@ -81,6 +83,20 @@ impl Stage {
             RunStatus::Cancelled => exit::CANCELLED,
         })
     }
+}
+
+/// What Batch is told, with what workers must know to keep things as the driver does.
+fn told(settings: &Settings) -> Batch {
+    let mut batch = settings.batch.clone();
+    for key in ["compression-level", "s3.path-style"] {
+        if settings.origin(key) != Origin::Default
+            && let Some(value) = settings.value(key)
+        {
+            let variable = variable_of(key);
+            batch.environment.entry(variable).or_insert(value);
+        }
+    }
+    batch
 }
 
 fn reporter(cx: &Context, graph: Arc<FlowGraph>) -> Box<dyn Reporter> {

@@ -413,6 +413,11 @@ impl Settings {
         self.origins.get(key).cloned().unwrap_or_default()
     }
 
+    /// The value of `key`, as it would be written; none when there is no such setting.
+    pub fn value(&self, key: &str) -> Option<String> {
+        keys::find(key).map(|key| (key.show)(self))
+    }
+
     /// Every setting, in the order of [`keys::all`], then what is said about steps.
     pub fn shown(&self) -> Vec<Shown> {
         let mut shown: Vec<_> = keys::all()

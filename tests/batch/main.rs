@@ -9,6 +9,10 @@
 //! - [`many`]: ten thousand attempts.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a Batch waits for processes, and a test for it"
+)]
 
 mod cloud;
 mod commands;

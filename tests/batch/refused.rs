@@ -135,7 +135,7 @@ fn an_executor_that_is_not_known() {
         .write("wrun.toml", "[steps.square]\nexecutor = \"cloud\"\n");
     let said = cloud.wrun(&["run", "--module", &module]);
     insta::assert_snapshot!(cloud.world.text(&said), @r"
-    error: [dir]/wrun.toml:2: `steps.square.executor` `cloud` is no executor; `local` and `batch` are
+    error: [dir]/wrun.toml:2: `steps.square.executor` is `cloud`; it takes `local`, `batch`
     exit code 2
     ");
 }
@@ -149,7 +149,7 @@ fn credentials_that_are_not_there() {
     let said = command.output().unwrap().into();
     insta::assert_snapshot!(cloud.world.text(&said), @r"
     error: Batch could not be asked about the job queue `queue`
-      caused by: `batch:DescribeJobQueues`: dispatch failure: other: the credential provider was not enabled: no credentials found in chain. Attempted:
+      caused by: `batch:DescribeJobQueues`: the credential provider was not enabled: no credentials found in chain. Attempted:
           Environment: the credential provider was not enabled: environment variable not set
           Profile: the credential provider was not enabled
           WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
@@ -199,9 +199,9 @@ fn a_worker_that_is_not_that_of_the_driver_says_so() {
         header.engine = Digest::of(b"of another wrun");
         header.wrun = "9.9.9".into();
     });
-    insta::assert_snapshot!(other, @"");
+    insta::assert_snapshot!(other, @"infrastructure: the worker is wrun 0.1.0 with another engine than that of the driver, wrun 9.9.9: results would not be comparable");
     let gone = worked(&cloud, |header| header.module = Digest::of(b"of no module"));
-    insta::assert_snapshot!(gone, @"");
+    insta::assert_snapshot!(gone, @"infrastructure: the worker cannot use the code of the run: the module of `foreach/3` cannot be used");
 }
 
 #[test]
@@ -209,9 +209,17 @@ fn a_job_that_is_not_there() {
     let cloud = Cloud::new();
     cloud.world.run("foreach", &["--quiet"]).good();
     let said = cloud.wrun(&["worker", "foreach/1/0123456789abcdef"]);
-    insta::assert_snapshot!(cloud.world.text(&said), @"");
+    insta::assert_snapshot!(cloud.world.text(&said), @r"
+    error: job `foreach/1/0123456789abcdef` is not in the datastore
+      hint: `WRUN_DATASTORE` of the container must be that of the driver
+    exit code 4
+    ");
     let mut command = cloud.command(&["worker", "foreach/1/0123456789abcdef"]);
     command.env("AWS_BATCH_JOB_ARRAY_INDEX", "seven");
     let said = command.output().unwrap().into();
-    insta::assert_snapshot!(cloud.world.text(&said), @"");
+    insta::assert_snapshot!(cloud.world.text(&said), @r"
+    error: `AWS_BATCH_JOB_ARRAY_INDEX` ends with `seven`, which is no index
+      hint: Batch sets it in the children of an array job; take it away elsewhere
+    exit code 2
+    ");
 }

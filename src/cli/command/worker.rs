@@ -66,7 +66,8 @@ pub(crate) fn run(cx: &Context, args: &WorkerArgs) -> Result<u8, CliError> {
     };
     runtime.block_on(async {
         let stop = stop();
-        let worker = Worker::new(datastore, args.job.clone(), modules, launcher).await?;
+        let datastore = datastore.clone().with_level(settings.compression_level);
+        let worker = Worker::new(&datastore, args.job.clone(), modules, launcher).await?;
         let mut slot = Slot::default();
         let made = worker.make(index, &mut slot, &around, stop).await?;
         let (text, code) = match &made.record.result {

@@ -15,8 +15,11 @@ pub enum Answer {
     Lost,
 }
 
+/// Answers one request: what is asked for, and with what.
+pub type Answering = dyn Fn(&str, Json) -> Answer + Send + Sync;
+
 /// Answers requests to the paths below `/v1/`, for as long as this process lives; the address.
-pub fn serve(answer: Arc<dyn Fn(&str, Json) -> Answer + Send + Sync>) -> String {
+pub fn serve(answer: Arc<Answering>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -28,7 +31,7 @@ pub fn serve(answer: Arc<dyn Fn(&str, Json) -> Answer + Send + Sync>) -> String 
     address
 }
 
-fn converse(stream: TcpStream, answer: &(dyn Fn(&str, Json) -> Answer + Send + Sync)) {
+fn converse(stream: TcpStream, answer: &Answering) {
     let mut out = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
     while let Some((path, body)) = request(&mut reader) {
