@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::{CliError, Kind};
 use crate::config::Settings;
-use crate::model::grant::{Grant, Grants};
+use crate::model::grant::{Grant, Grants, asks_over_http};
 use crate::model::id::RunId;
 use crate::task::grants;
 
@@ -66,10 +66,7 @@ fn unset(error: &grants::NotSet) -> CliError {
 /// # Errors
 /// When one of `imports`, those of its module, is what asks.
 pub(crate) fn check_http(imports: &[String], grants: &Grants) -> Result<(), CliError> {
-    let asks = imports
-        .iter()
-        .find(|it| *it == "wasi:http/outgoing-handler");
-    let Some(import) = asks.filter(|_| !grants.has_http()) else {
+    let Some(import) = asks_over_http(imports).filter(|_| !grants.has_http()) else {
         return Ok(());
     };
     let message = "the flow asks over HTTP, and no step was granted whom to ask";

@@ -262,6 +262,12 @@ impl Grants {
     }
 }
 
+/// The import by which a module asks over HTTP, if it has it.
+pub fn asks_over_http(imports: &[String]) -> Option<&str> {
+    let mut imports = imports.iter().map(String::as_str);
+    imports.find(|import| *import == "wasi:http/outgoing-handler")
+}
+
 /// How exact a step can be, from its module's imports and its grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::style::Style;
 use super::table::{Align, Cell, Table};
 use super::{clean, human, json as shape};
-use crate::model::grant::{Class, Grants};
+use crate::model::grant::{Class, Grants, asks_over_http};
 use crate::model::graph::{EdgeIx, FlowGraph, StepIx, StepNode};
 use crate::model::name::StepName;
 use crate::model::validate::{Problem, Problems};
@@ -84,6 +84,9 @@ pub fn touching(graph: &FlowGraph, imports: &[String], grants: &Grants) -> Strin
     }
     for grant in grants.lines() {
         text += &format!("granted  {}\n", clean::line(&grant));
+    }
+    if asks_over_http(imports).is_some() && !grants.has_http() {
+        text += "missing  http=https://HOST: it asks over HTTP, and nobody was granted\n";
     }
     text
 }

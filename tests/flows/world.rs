@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use serde_json::Value as Json;
 
 /// The packages with flows.
-const FLOWS: [&str; 10] = [
+const FLOWS: [&str; 11] = [
     "bench-five",
     "bench-fan",
     "bench-bulk",

@@ -202,14 +202,14 @@ impl Client {
     pub async fn named(&self, queue: &str, name: &str) -> Result<Vec<JobSummary>, Trouble> {
         let filter = KeyValuesPair::builder().name("JOB_NAME").values(name);
         let filter = filter.build();
-        self.list(|token| {
+        let found = self.list(|token| {
             let request = self.sdk.list_jobs().job_queue(queue);
             request
                 .filters(filter.clone())
                 .max_results(PAGE)
                 .set_next_token(token)
-        })
-        .await
+        });
+        Ok(whole(found.await?))
     }
 
     /// The children of an array job that failed.
@@ -292,4 +292,11 @@ impl Client {
         });
         Ok(answer.await?.compute_environments().to_vec())
     }
+}
+/// The jobs that somebody submitted, without the children of array jobs among them.
+///
+/// A child has the name of its job. Taken for another job that does the same, it would be ended.
+fn whole(mut jobs: Vec<JobSummary>) -> Vec<JobSummary> {
+    jobs.retain(|job| job.job_id().is_some_and(|id| !id.contains(':')));
+    jobs
 }

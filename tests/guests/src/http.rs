@@ -180,9 +180,21 @@ fn write(body: &OutgoingBody, bytes: &[u8]) -> Result<OutputStream, StreamError>
 }
 
 fn too_long() -> Ended {
+    let piece = vec![b'x'; 16 << 20];
+    // What is not sent takes no room from what follows.
+    for _ in 0..3 {
+        let asked = request("/size/1", Fields::new());
+        let body = asked.body().expect("the first time");
+        write(&body, &piece).expect("as much as there may be");
+        OutgoingBody::finish(body, None).expect("it is whole");
+        asked
+            .set_authority(Some("other.example.com"))
+            .expect("a host");
+        handle(asked, None).expect_err("it was not granted");
+    }
     let asked = request("/size/1", Fields::new());
     let body = asked.body().expect("the first time");
-    let piece = vec![b'x'; 16 << 20];
+    let answering = send(asked);
     let stream = write(&body, &piece).expect("as much as there may be");
     let Err(StreamError::LastOperationFailed(error)) = stream.blocking_write_and_flush(b"x") else {
         panic!("there is no room");
@@ -193,7 +205,7 @@ fn too_long() -> Ended {
         Err(StreamError::Closed)
     );
     let sent = OutgoingBody::finish(body, None);
-    let answered = send(asked)
+    let answered = answering
         .get()
         .map(|it| it.map(|it| it.map(|it| it.status())));
     out(format!("{code:?} {closed} {sent:?} {answered:?}"))

@@ -161,7 +161,10 @@ impl Http {
         let parcel = request.parcel.clone();
         let fetch = match self.fetch_of(request, patience) {
             Ok(fetch) => Box::new(fetch),
-            Err(code) => return Ok(Err(code)),
+            Err(code) => {
+                self.release(&parcel);
+                return Ok(Err(code));
+            }
         };
         let whole = parcel.borrow().end != End::Open;
         let waiting = Answering::Waiting(fetch, parcel);
@@ -261,10 +264,13 @@ impl Http {
 
     /// The body of a request is whole, or given up: whoever waits for that is asked now.
     fn end(&mut self, agent: &mut dyn Agent, parcel: &Parcel, end: End) -> Result<(), Stop> {
-        if parcel.borrow().end != End::Open {
-            return Ok(());
+        {
+            let mut packed = parcel.borrow_mut();
+            // One that has become too long stays given up.
+            if packed.end == End::Open {
+                packed.end = end;
+            }
         }
-        parcel.borrow_mut().end = end;
         let waiting = self.answering.find(
             |answering| matches!(answering, Answering::Waiting(_, of) if Rc::ptr_eq(of, parcel)),
         );
