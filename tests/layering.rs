@@ -61,7 +61,6 @@ const EDGES: &[(&str, &[&str])] = &[
 const VENDORS: &[(&str, &[&str])] = &[
     ("wasmtime", &["sandbox"]),
     ("wasmtime_wasi", &["sandbox"]),
-    ("wasmtime_wasi_http", &["sandbox"]),
     ("aws_config", &["aws"]),
     ("aws_sdk_s3", &["datastore"]),
     ("aws_sdk_batch", &["executor"]),

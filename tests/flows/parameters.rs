@@ -192,6 +192,7 @@ fn what_is_required_is_asked_for_and_help_lists_what_there_is() {
 
     Options:
           --module <FILE.wasm>  Use this module instead of building one
+          --with <EXECUTOR>     Where attempts are made: `local` or `batch`
       -j, --max-workers <N>     How many tasks run side by side; as many as there are cores when left
                                 out
           --seed <SEED>         Where all chance comes from: a number, or `random` for another one each
