@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
 mod bad;
+mod certificates;
 mod damage;
 mod grants;
 mod hostile;

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -10,6 +9,8 @@ use std::thread::JoinHandle;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::certificates::Certificates;
 
 /// A request as it came: its first line, its header, its body.
 #[derive(Clone, Debug, Default)]
@@ -35,11 +36,13 @@ impl Server {
         Self::start_at("127.0.0.1:0".parse().unwrap(), answers)
     }
 
-    /// A server with a certificate for which the authority in `certificates` vouches.
-    pub fn start_encrypted(answers: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let directory = certificates();
-        let certificate = CertificateDer::from_pem_file(directory.join("server.pem")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(directory.join("server.key")).unwrap();
+    /// A server with a certificate for which the authority of `certificates` vouches.
+    pub fn start_encrypted(
+        certificates: &Certificates,
+        answers: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let certificate = CertificateDer::from_pem_file(certificates.file("server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(certificates.file("server.key")).unwrap();
         let config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key);
@@ -99,11 +102,6 @@ impl Server {
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
-}
-
-/// Where the certificates are.
-pub fn certificates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/certificates")
 }
 
 /// A connection, encrypted or not. Ends when it is dropped.
