@@ -99,9 +99,8 @@ fn flaky() {
 
 #[test]
 fn failures_of_every_kind() {
-    let ways = [
-        "well", "second", "error", "fatal", "panic", "timeout", "memory",
-    ];
+    // Not `memory`: a slow machine reaches the time limit of the step before it.
+    let ways = ["well", "second", "error", "fatal", "panic", "timeout"];
     let how: Vec<_> = ways.iter().flat_map(|way| ["--how", way]).collect();
     same("lenient", "lenient", &how);
 }
