@@ -11,9 +11,10 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, SharedCredentials
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use tokio::task::JoinSet;
+use wrun::aws::PathStyle;
 use wrun::datastore::Blobs;
 use wrun::datastore::object::retry::{Patience, Retry, RetryStore};
-use wrun::datastore::object::s3::{PathStyle, S3Store};
+use wrun::datastore::object::s3::S3Store;
 
 #[path = "../tests/cloud/moto.rs"]
 mod moto;

@@ -19,6 +19,28 @@ pub async fn config() -> SdkConfig {
         .await
 }
 
+/// How a bucket is addressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathStyle {
+    /// In the path where an endpoint of the user's own is used, else in the name of the host.
+    #[default]
+    Auto,
+    /// In the path: `https://host/bucket/key`.
+    Always,
+    /// In the name of the host: `https://bucket.host/key`.
+    Never,
+}
+
+impl fmt::Display for PathStyle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        })
+    }
+}
+
 /// What kind of trouble a request to AWS had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

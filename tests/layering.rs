@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("scheduler", &["model"]),
     ("datastore", &["model", "aws"]),
     ("sandbox", &["model"]),
-    ("config", &["model"]),
+    ("config", &["model", "aws"]),
     ("report", &["model"]),
     ("snapshot", &["model", "datastore"]),
     (

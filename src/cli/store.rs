@@ -12,9 +12,8 @@ use tokio::runtime::Runtime;
 use super::context::Context;
 use super::error::{CliError, Kind};
 use super::value;
-use crate::config::{PathStyle, Settings};
+use crate::config::Settings;
 use crate::datastore::object::cache::Shelf;
-use crate::datastore::object::s3;
 use crate::datastore::{Access, Datastore, DatastoreUrl, Run, RunError};
 use crate::model::artifact::{Value, ValueAt};
 use crate::model::event::{Event, RunStatus};
@@ -109,11 +108,7 @@ pub(crate) fn access(settings: &Settings) -> Access {
             directory: settings.blob_cache.clone(),
             bytes: settings.blob_cache_mib << 20,
         }),
-        path_style: match settings.path_style {
-            PathStyle::Auto => s3::PathStyle::Auto,
-            PathStyle::Always => s3::PathStyle::Always,
-            PathStyle::Never => s3::PathStyle::Never,
-        },
+        path_style: settings.path_style,
     }
 }
 

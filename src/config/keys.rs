@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use super::file::Raw;
-use super::{PathStyle, Seed, Settings};
+use super::{Seed, Settings};
 use super::{batch, quantity};
+use crate::aws::PathStyle;
 use crate::model::definition::Retry;
 use crate::model::grant::Grant;
 use crate::model::header::StepSettings;

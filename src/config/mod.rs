@@ -9,7 +9,7 @@
 //! A key that is not known is an error with the file and the line: a setting that is misspelt would
 //! otherwise be one that is silently not there.
 //!
-//! Uses `model`. Reads files and nothing else: the environment is given to it.
+//! Uses `model`, and `aws` for one kind of setting. Reads files and nothing else: the environment is given to it.
 
 pub mod batch;
 pub mod file;
@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::aws::PathStyle;
 use crate::model::grant::Grants;
 use crate::model::header::{ExecutorKind, Limits, StepSettings};
 use crate::model::name::StepName;
@@ -74,28 +75,6 @@ impl fmt::Display for Seed {
             Self::Fixed(seed) => f.pad(&seed.to_string()),
             Self::Random => f.pad("random"),
         }
-    }
-}
-
-/// Whether the name of a bucket stands in the path of a URL or in the name of its host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PathStyle {
-    /// In the path where the user gives an endpoint.
-    #[default]
-    Auto,
-    /// In the path.
-    Always,
-    /// In the name of the host.
-    Never,
-}
-
-impl fmt::Display for PathStyle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Auto => "auto",
-            Self::Always => "always",
-            Self::Never => "never",
-        })
     }
 }
 

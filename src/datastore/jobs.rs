@@ -4,6 +4,8 @@
 //! The record of an attempt is created and never replaced: a service may start one attempt twice, and
 //! the record of the first to finish must win, because the journal may already have it.
 
+use std::collections::BTreeMap;
+
 use super::layout as keys;
 use super::object::{Created, StoreError};
 use super::run::{Run, RunError, decode, encode};
@@ -25,27 +27,44 @@ pub fn new_token() -> Token {
     Token::new(bytes)
 }
 
-/// Something that a worker has left.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Left {
-    /// The record of an attempt.
-    Made {
-        /// The task.
-        task: TaskId,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// What it said meanwhile.
-    Said {
-        /// The task.
-        task: TaskId,
-        /// Which attempt.
-        attempt: u32,
-        /// Who said it.
-        worker: Token,
-        /// For which time, from 0.
-        seq: u32,
-    },
+/// Something that a worker has left of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The task.
+    pub task: TaskId,
+    /// Which attempt.
+    pub attempt: u32,
+    what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    /// The record of the attempt.
+    Made,
+    /// What a worker said meanwhile, for which time, from 0.
+    Said(Token, u32),
+}
+
+/// All that workers have left of one attempt.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Whether there is a record.
+    pub made: bool,
+    /// How often each worker has said something.
+    pub said: BTreeMap<Token, u32>,
+}
+
+impl Found {
+    /// Takes in something that was left of the attempt.
+    pub fn add(&mut self, left: Left) {
+        match left.what {
+            What::Made => self.made = true,
+            What::Said(worker, seq) => {
+                let times = self.said.entry(worker).or_default();
+                *times = (*times).max(seq + 1);
+            }
+        }
+    }
 }
 
 impl Run {
@@ -200,16 +219,21 @@ fn parse(text: &str) -> Option<Left> {
     let task = task.parse().ok()?;
     if let Some(attempt) = rest.strip_prefix("attempt-") {
         let attempt = attempt.parse().ok()?;
-        return Some(Left::Made { task, attempt });
+        let what = What::Made;
+        return Some(Left {
+            task,
+            attempt,
+            what,
+        });
     }
     let mut parts = rest.strip_prefix("said-")?.split('-');
     let attempt = parts.next()?.parse().ok()?;
     let worker = parts.next()?.parse().ok()?;
     let seq = parts.next()?.parse().ok()?;
-    Some(Left::Said {
+    let what = What::Said(worker, seq);
+    Some(Left {
         task,
         attempt,
-        worker,
-        seq,
+        what,
     })
 }

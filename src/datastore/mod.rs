@@ -36,12 +36,13 @@ pub use journal::{JournalError, JournalWriter};
 pub use run::{FailedTask, Run, RunError, RunSummary, TaskCounts};
 pub use url::DatastoreUrl;
 
+use crate::aws::PathStyle;
 use object::cache::{CacheStore, Shelf};
 use object::layer::Layer;
 use object::local::LocalStore;
 use object::memory::MemoryStore;
 use object::retry::{Patience, Retry, RetryStore};
-use object::s3::{PathStyle, S3Store};
+use object::s3::S3Store;
 use object::{ObjectStore, StoreError};
 
 /// The longest manifest of a snapshot.

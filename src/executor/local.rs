@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::{Notify, mpsc};
 
-use super::{Executor, Update};
+use super::{Executor, Update, gather};
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::id::TaskId;
 use crate::model::record::LogChunk;
@@ -100,11 +100,6 @@ impl LocalExecutor {
             shared,
         }
     }
-
-    fn note(&mut self, update: Update, into: &mut Vec<Update>) {
-        self.room += usize::from(matches!(update, Update::Finished { .. }));
-        into.push(update);
-    }
 }
 
 impl Drop for LocalExecutor {
@@ -139,12 +134,8 @@ impl Executor for LocalExecutor {
     }
 
     async fn updates(&mut self) -> Vec<Update> {
-        let mut all = Vec::new();
-        let update = self.updates.recv().await;
-        self.note(update.expect("the executor holds a sender"), &mut all);
-        while let Ok(update) = self.updates.try_recv() {
-            self.note(update, &mut all);
-        }
+        let (all, ended) = gather(&mut self.updates).await;
+        self.room += ended;
         all
     }
 

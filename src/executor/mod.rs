@@ -12,6 +12,7 @@ pub mod local;
 pub mod router;
 
 use async_trait::async_trait;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::model::id::TaskId;
 use crate::model::record::{LogChunk, Record};
@@ -71,6 +72,18 @@ pub enum Update {
         /// What is kept of it.
         record: Box<Record>,
     },
+}
+
+/// Waits for an update, and takes those with it that are there already. Says how many attempts have ended.
+async fn gather(updates: &mut UnboundedReceiver<Update>) -> (Vec<Update>, usize) {
+    let first = updates.recv().await;
+    let mut all = vec![first.expect("the executor holds a sender")];
+    while let Ok(update) = updates.try_recv() {
+        all.push(update);
+    }
+    let ended = |update: &&Update| matches!(update, Update::Finished { .. });
+    let ended = all.iter().filter(ended).count();
+    (all, ended)
 }
 
 /// Runs attempts somewhere.

@@ -171,10 +171,13 @@ impl Event {
     }
 
     /// The end of an attempt in the journal of `run`, with the run that made the attempt.
-    pub fn ending_of<'a>(
+    pub fn ending_of<'a, 'b>(
         &'a self,
-        run: &'a RunId,
-    ) -> Option<(&'a TaskId, u32, &'a Record, &'a RunId)> {
+        run: &'b RunId,
+    ) -> Option<(&'a TaskId, u32, &'a Record, &'b RunId)>
+    where
+        'a: 'b,
+    {
         let by = match self {
             Event::Reused { from, .. } => from,
             _ => run,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::datastore::jobs::Left;
+use crate::datastore::jobs::Found;
 use crate::datastore::{Run, RunError};
 use crate::executor::batch;
 use crate::executor::batch::flight::Seat;
@@ -23,26 +23,13 @@ type Workers = BTreeMap<Token, u32>;
 pub async fn heard(run: &Run) -> Result<Vec<Event>, RunError> {
     let mut events = Vec::new();
     for (step, (first, last)) in spans(run).await? {
-        let mut attempts: BTreeMap<(TaskId, u32), Workers> = BTreeMap::new();
+        let mut attempts: BTreeMap<(TaskId, u32), Found> = BTreeMap::new();
         for left in run.left(&step, (&first, &last)).await? {
-            match left {
-                Left::Made { task, attempt } => {
-                    attempts.entry((task, attempt)).or_default();
-                }
-                Left::Said {
-                    task,
-                    attempt,
-                    worker,
-                    seq,
-                } => {
-                    let workers = attempts.entry((task, attempt)).or_default();
-                    let times = workers.entry(worker).or_default();
-                    *times = (*times).max(seq + 1);
-                }
-            }
+            let attempt = (left.task.clone(), left.attempt);
+            attempts.entry(attempt).or_default().add(left);
         }
-        for ((task, attempt), workers) in attempts {
-            events.extend(of_attempt(run, task, attempt, workers).await?);
+        for ((task, attempt), found) in attempts {
+            events.extend(of_attempt(run, task, attempt, found.said).await?);
         }
     }
     Ok(events)

@@ -78,11 +78,6 @@ impl Journal {
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
-
-    /// Completes when writing has stopped by itself, which is an error.
-    pub fn is_broken(&self) -> bool {
-        self.task.is_finished()
-    }
 }
 
 /// Where the journal is written.

@@ -101,8 +101,14 @@ pub struct Cache {
     site: Arc<Site>,
     index: HashMap<Digest, (u32, Entry)>,
     runs: Vec<RunId>,
-    open: HashMap<u32, Run>,
+    open: HashMap<u32, Opened>,
     segments: VecDeque<(Place, Arc<Vec<Event>>)>,
+}
+
+/// A run that has results, with the site that it had: its names decide about keys.
+struct Opened {
+    run: Run,
+    site: Arc<Site>,
 }
 
 /// A segment of a run, which is named by its position in `runs`.
@@ -137,19 +143,17 @@ impl Cache {
         if let Some((_, events)) = self.segments.iter().find(|(at, _)| *at == (run, segment)) {
             return Some(events.clone());
         }
-        let journal = match self.open.get(&run) {
-            Some(run) => run.clone(),
-            None => {
-                let opened = self
-                    .site
-                    .datastore
-                    .run(&self.runs[run as usize])
-                    .await
-                    .ok()?;
-                self.open.insert(run, opened.clone());
-                opened
-            }
-        };
+        if !self.open.contains_key(&run) {
+            let opened = self.site.datastore.run(&self.runs[run as usize]).await;
+            let opened = opened.ok()?;
+            let site = Site {
+                header: Arc::new(opened.header().clone()),
+                ..self.site.as_ref().clone()
+            };
+            let site = Arc::new(site);
+            self.open.insert(run, Opened { run: opened, site });
+        }
+        let journal = &self.open.get(&run)?.run;
         let events = Arc::new(journal.read_segment(u64::from(segment)).await.ok()?);
         if self.segments.len() >= SEGMENTS {
             self.segments.pop_front();
@@ -161,12 +165,7 @@ impl Cache {
     /// The events of the attempt that `entry` means; none when it is gone.
     async fn look_up(&mut self, task: &TaskId, (run, entry): (u32, Entry)) -> Option<Vec<Event>> {
         let found = self.segment(run, entry.segment).await?;
-        let header = self.open.get(&run)?.header();
-        // The names that it had there decide about the key, with the header of that run.
-        let theirs = Site {
-            header: Arc::new(header.clone()),
-            ..self.site.as_ref().clone()
-        };
+        let theirs = self.open.get(&run)?.site.clone();
         let ended = found.iter().find(|event| {
             let key = event
                 .ending()

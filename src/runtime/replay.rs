@@ -231,13 +231,13 @@ impl Reader<'_> {
             let key = (task.clone(), *attempt);
             LogChunk::follow(self.printed.entry(key).or_default(), chunks);
         }
-        let run = self.run.clone();
-        let (task, attempt, record, by) = event.ending_of(&run)?;
+        let (task, attempt, record, by) = event.ending_of(&self.run)?;
+        let by = by.clone();
         let printed = self.printed.remove(&(task.clone(), attempt));
         if !self.scope.has(task) || self.failed.is_some() {
             return None;
         }
-        let site = match self.site(by).await {
+        let site = match self.site(&by).await {
             Ok(site) => site,
             Err(error) => {
                 self.failed = Some(error);

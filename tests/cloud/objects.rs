@@ -6,8 +6,9 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use bytes::Bytes;
+use wrun::aws::PathStyle;
 use wrun::datastore::object::retry::{Patience, Retry, RetryStore};
-use wrun::datastore::object::s3::{PathStyle, S3Store};
+use wrun::datastore::object::s3::S3Store;
 use wrun::datastore::object::{Created, Key, ObjectStore, Prefix, Replaced};
 use wrun::datastore::{BlobError, Blobs};
 

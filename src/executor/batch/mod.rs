@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 
 use self::client::Client;
 use self::flight::{Flights, Seat};
-use super::{Executor, Update};
+use super::{Executor, Update, gather};
 use crate::config::batch::Batch;
 use crate::datastore::Run;
 use crate::datastore::object::StoreError;
@@ -219,13 +219,6 @@ impl BatchExecutor {
             tasks,
         }
     }
-
-    fn note(&self, update: Update, into: &mut Vec<Update>) {
-        if matches!(update, Update::Finished { .. }) {
-            self.shared.state().outstanding -= 1;
-        }
-        into.push(update);
-    }
 }
 
 impl Drop for BatchExecutor {
@@ -266,12 +259,8 @@ impl Executor for BatchExecutor {
     }
 
     async fn updates(&mut self) -> Vec<Update> {
-        let mut all = Vec::new();
-        let update = self.updates.recv().await;
-        self.note(update.expect("the executor holds a sender"), &mut all);
-        while let Ok(update) = self.updates.try_recv() {
-            self.note(update, &mut all);
-        }
+        let (all, ended) = gather(&mut self.updates).await;
+        self.shared.state().outstanding -= ended;
         all
     }
 

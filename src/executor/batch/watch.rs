@@ -16,7 +16,7 @@ use super::client::DESCRIBED_AT_ONCE;
 use super::flight::{Flight, Job, Seat};
 use super::verdict::{self, Said as Told};
 use crate::aws::Trouble;
-use crate::datastore::jobs::Left;
+use crate::datastore::jobs::Found;
 use crate::datastore::run::RunError;
 use crate::executor::Update;
 use crate::model::failure::Failure;
@@ -98,14 +98,6 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     }
 }
 
-/// What was found of one attempt.
-#[derive(Default)]
-struct Found {
-    made: bool,
-    /// How often each worker has said something.
-    said: BTreeMap<Token, u32>,
-}
-
 impl Shared {
     /// Looks into the datastore, and says how many attempts have ended.
     async fn look(self: &Arc<Self>) -> Result<usize, RunError> {
@@ -139,24 +131,8 @@ impl Shared {
                 (flight.attempt == attempt).then_some(seat)
             };
             for it in left {
-                match it {
-                    Left::Made { task, attempt } => {
-                        if let Some(seat) = flies(&task, attempt) {
-                            found.entry(seat).or_default().made = true;
-                        }
-                    }
-                    Left::Said {
-                        task,
-                        attempt,
-                        worker,
-                        seq,
-                    } => {
-                        if let Some(seat) = flies(&task, attempt) {
-                            let said = &mut found.entry(seat).or_default().said;
-                            let times = said.entry(worker).or_default();
-                            *times = (*times).max(seq + 1);
-                        }
-                    }
+                if let Some(seat) = flies(&it.task, it.attempt) {
+                    found.entry(seat).or_default().add(it);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -320,7 +321,10 @@ pub fn host(shared: &Shared) {
                 if let Some(next) = state.next() {
                     break next;
                 }
-                state = shared.changed.wait(state).unwrap();
+                state = shared
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
         };
         let code = match mishap {
@@ -339,7 +343,7 @@ pub fn host(shared: &Shared) {
                         Some("CannotPullContainerError: manifest for wrun:test not found"),
                     ),
                     Mishap::Says(text) => (text, None),
-                    _ => ("Host EC2 (instance i-0123456789abcdef0) terminated.", None),
+                    _ => (HOST_GONE, None),
                 };
                 child.status_reason = Some(status.to_owned());
                 child.reason = reason.map(str::to_owned);
@@ -370,6 +374,9 @@ fn container(shared: &Shared, job: &Job, index: usize) -> Container {
     }
 }
 
+/// What Batch says of a child whose host was taken away.
+const HOST_GONE: &str = "Host EC2 (instance i-0123456789abcdef0) terminated.";
+
 /// Executes a container to its end, or until its host is `lost`; the exit code, none when a signal
 /// ended it.
 fn execute(shared: &Shared, job: usize, index: usize, lost: Option<Duration>) -> Option<i32> {
@@ -395,6 +402,11 @@ fn execute(shared: &Shared, job: usize, index: usize, lost: Option<Duration>) ->
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
+            if lost.is_some() {
+                let child = &mut shared.state().jobs[job].children[index];
+                child.status_reason = Some(HOST_GONE.to_owned());
+                return None;
+            }
             return status.code();
         }
         let asked = shared.state().jobs[job].children[index].asked;
@@ -402,8 +414,6 @@ fn execute(shared: &Shared, job: usize, index: usize, lost: Option<Duration>) ->
             child.kill().unwrap();
         }
         if lost.is_some_and(|after| began.elapsed() >= after) {
-            let why = "Host EC2 (instance i-0123456789abcdef0) terminated.";
-            shared.state().jobs[job].children[index].status_reason = Some(why.to_owned());
             child.kill().unwrap();
         }
         std::thread::sleep(Duration::from_millis(5));

@@ -8,7 +8,7 @@ pub mod http;
 mod jobs;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -33,7 +33,7 @@ pub enum Mishap {
     CannotPull,
     /// Its host is reclaimed before it could do anything.
     HostLost,
-    /// Its host is reclaimed so long after it began.
+    /// Its host is reclaimed so long after it began, at the latest when it has ended.
     LostAfter(Duration),
     /// It starts late.
     Slow(Duration),
@@ -87,7 +87,8 @@ struct Shared {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        // A test that fails while it looks at the state is told by its own message.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

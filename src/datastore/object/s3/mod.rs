@@ -23,7 +23,7 @@ use super::retry::Retry;
 use super::{
     Created, Key, Object, ObjectStore, Pace, Part, Prefix, Replaced, StoreError, Upload, Version,
 };
-use crate::aws::{Kind, SdkConfig, Trouble};
+use crate::aws::{Kind, PathStyle, SdkConfig, Trouble};
 
 mod list;
 mod parts;
@@ -42,18 +42,6 @@ const PARTS: usize = 16;
 const READ: usize = 8 << 20;
 /// How long events gather: a segment of a journal costs as much as a dozen readings.
 const GATHER: Duration = Duration::from_millis(400);
-
-/// How the bucket is addressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PathStyle {
-    /// In the path where an endpoint of the user's own is used, else in the name of the host.
-    #[default]
-    Auto,
-    /// In the path: `https://host/bucket/key`.
-    Always,
-    /// In the name of the host: `https://bucket.host/key`.
-    Never,
-}
 
 /// Objects in a bucket, below a prefix. Clones share everything.
 #[derive(Clone, Debug)]
