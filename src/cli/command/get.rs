@@ -14,6 +14,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit;
 use crate::cli::store::Store;
 use crate::cli::value;
+use crate::failpoint;
 use crate::model::pathspec::PathSpec;
 use crate::report::progress::is_report;
 use crate::report::{clean, human, json as shape};
@@ -162,6 +163,7 @@ fn write_file(store: &Store, found: &Found, path: &Path) -> Result<(), CliError>
     store.copy(&found.value, &mut file, &unwritable)?;
     file.flush().map_err(|error| unwritable(&error))?;
     make_readable(file.as_file()).map_err(|error| unwritable(&error))?;
+    failpoint::pass("get.rename", path.display()).map_err(|error| unwritable(&error))?;
     file.persist(path)
         .map_err(|error| unwritable(&error.error))?;
     Ok(())
