@@ -1,0 +1,130 @@
+//! `kill -9` at every point, and everything goes on as if it had not been.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::cases;
+use super::elsewhere;
+use super::plan::{self, Place};
+use super::points;
+use super::scenario::{self, Scenario, found};
+
+/// One process that is to be killed.
+pub struct Case {
+    pub scenario: usize,
+    pub place: Place,
+    pub at: u64,
+}
+
+/// What is passed in each scenario, and how often.
+pub fn passings(scenarios: &[Scenario]) -> Vec<BTreeMap<Place, u64>> {
+    side_by_side(scenarios.len(), |index| {
+        let world = scenarios[index].fresh();
+        let log = scenario::log(&world);
+        let log_text = log.to_str().unwrap();
+        let said = scenarios[index].act(&world, &[("WRUN_FAILPOINTS_LOG", log_text)]);
+        let code = Some(scenarios[index].code);
+        assert_eq!(said.status.code(), code, "{}", said.stderr);
+        plan::passed(&log)
+    })
+}
+
+/// Does `work` for each of `many`, on all cores, and gives what came out in order.
+pub fn side_by_side<T: Send>(many: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers.min(many) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= many {
+                        return;
+                    }
+                    let result = work(index);
+                    done.lock().unwrap().insert(index, result);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap().into_values().collect()
+}
+
+/// Which processes are killed: each place in the first scenario that has it, at its first passing, its
+/// last, and those between, as many as are wanted; with more than one, in every scenario.
+fn kills(passings: &[BTreeMap<Place, u64>], each: u64) -> Vec<Case> {
+    let mut seen = BTreeSet::new();
+    let mut kills = Vec::new();
+    for (scenario, places) in passings.iter().enumerate() {
+        for (place, many) in places {
+            if !seen.insert(place.clone()) && each == 1 {
+                continue;
+            }
+            let wanted = each.min(*many);
+            for number in 0..wanted {
+                // Spread over all passings; a single one is now early, now late.
+                let at = match wanted {
+                    1 => 1 + (kills.len() as u64 * 7) % many,
+                    _ => 1 + number * (many - 1) / (wanted - 1),
+                };
+                kills.push(Case {
+                    scenario,
+                    place: place.clone(),
+                    at,
+                });
+            }
+        }
+    }
+    kills
+}
+
+/// Kills one process, goes on, and compares; whether it was killed.
+fn kill(scenario: &Scenario, case: &Case, expected: &super::check::Found) -> bool {
+    let world = scenario.fresh();
+    let armed = case.place.armed("kill", Some(case.at));
+    let said = scenario.act(&world, &[("WRUN_FAILPOINTS", &armed)]);
+    let name = format!("{armed} in {}", scenario.name);
+    if !said.was_killed() {
+        let code = Some(scenario.code);
+        assert_eq!(said.status.code(), code, "{name}: {}", said.stderr);
+        return false;
+    }
+    // What was shown is there at once, before anybody goes on.
+    found(&world, &said.lines);
+    scenario.recover(&world);
+    let found = found(&world, &said.lines);
+    assert_eq!(&found, expected, "{name}");
+    true
+}
+
+#[test]
+fn whoever_is_killed_at_a_point_loses_nothing_and_doubles_nothing() {
+    let scenarios = scenario::local();
+    let passings = passings(&scenarios);
+    let expected = side_by_side(scenarios.len(), |index| scenarios[index].expected());
+    let kills = kills(&passings, cases("WRUN_CRASH_CASES", 1) as u64);
+    let killed = side_by_side(kills.len(), |index| {
+        let case = &kills[index];
+        let at = case.scenario;
+        // How many segments there are is a matter of time, so that a late passing may not come.
+        let first = || Case {
+            scenario: at,
+            place: case.place.clone(),
+            at: 1,
+        };
+        kill(&scenarios[at], case, &expected[at]) || kill(&scenarios[at], &first(), &expected[at])
+    });
+    let mut hit: BTreeSet<String> = BTreeSet::new();
+    for (case, killed) in kills.iter().zip(&killed) {
+        assert!(killed, "nobody was killed at {}", case.place);
+        hit.insert(case.place.point.clone());
+    }
+    println!("{} processes killed at {} points", kills.len(), hit.len());
+    let missed: Vec<_> = points::all()
+        .into_keys()
+        .filter(|point| !hit.contains(point) && !elsewhere::POINTS.contains(&point.as_str()))
+        .collect();
+    assert!(missed.is_empty(), "nobody was killed at {missed:?}");
+}
