@@ -501,21 +501,6 @@ fn journal_hint(error: &JournalError) -> Option<String> {
     }
 }
 
-/// What to do about an error of the system that is not about the datastore.
-fn system_hint(error: &std::io::Error) -> Option<&'static str> {
-    use rustix::io::Errno;
-    match Errno::from_io_error(error)? {
-        Errno::MFILE | Errno::NFILE => Some(
-            "`ulimit -n 4096` lets this shell's programs open more files; then the same command works",
-        ),
-        Errno::FBIG => Some("`ulimit -f unlimited` lets this shell's programs write larger files"),
-        Errno::IO => Some(
-            "the disk itself reports an error, which the system's log names: use another, `--datastore DIR`",
-        ),
-        _ => None,
-    }
-}
-
 fn store_hint(error: &StoreError) -> String {
     match error {
         StoreError::Full { .. } => "free some space, then run again".to_owned(),
@@ -523,11 +508,10 @@ fn store_hint(error: &StoreError) -> String {
             "`--datastore DIR` names a datastore that can be written".to_owned()
         }
         StoreError::Remote { place, source, .. } => source.hint_for(place),
-        StoreError::Unavailable { source, .. } => match system_hint(source) {
-            Some(hint) => hint.to_owned(),
+        error => match error.remedy() {
+            Some(remedy) => format!("{remedy}, then run again"),
             None => "`wrun doctor` checks the datastore".to_owned(),
         },
-        _ => "`wrun doctor` checks the datastore".to_owned(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Crashes: processes that end at any point, systems that refuse any write, and what is left then.
 //!
-//! - [`kills`]: `kill -9` at every point of `src/failpoint.rs` and after random events, of drivers, workers
-//!   and cells; two drivers over one run;
+//! - [`kills`]: `kill -9` at every point of `src/failpoint.rs`;
+//! - [`elsewhere`]: the same for workers of Batch, and over a bucket;
+//! - [`random`]: kills after random events, of drivers and cells; several drivers over one run;
 //! - [`errors`]: every write refused, with every error that a disk has;
 //! - [`real`]: the same from the system itself: a small disk, a read-only one, limits of the shell;
 //! - [`order`]: what is flushed before what, from a trace of system calls;
@@ -20,10 +21,22 @@
 )]
 
 mod check;
+#[path = "../batch/cloud.rs"]
+#[allow(dead_code, reason = "each test target uses a part of it")]
+mod cloud;
 mod elsewhere;
+mod errors;
+#[path = "../batch/fake/mod.rs"]
+#[allow(dead_code, reason = "each test target uses a part of it")]
+mod fake;
 mod kills;
+#[path = "../cloud/moto.rs"]
+mod moto;
+mod order;
 mod plan;
 mod points;
+mod random;
+mod real;
 mod release;
 #[path = "../exact/results.rs"]
 #[allow(dead_code, reason = "each test target uses a part of it")]

@@ -151,6 +151,16 @@ impl Scenario {
         }
     }
 
+    /// Continues a run that has failed, in a new one.
+    pub fn resume(&self, world: &World) {
+        let run = self.run.expect("it drives a run");
+        let at = self.act.iter().position(|it| it == "--module");
+        let module = &self.act[at.expect("it names its module") + 1];
+        let resume = ["resume", run, "--module", module, "--quiet"];
+        let said = said(world.command(&resume), world);
+        assert_eq!(said.status.code(), Some(self.code), "{}", said.stderr);
+    }
+
     /// What is there when nothing disturbs it.
     pub fn expected(&self) -> Found {
         let world = self.fresh();

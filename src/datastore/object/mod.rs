@@ -271,6 +271,25 @@ impl StoreError {
         }
     }
 
+    /// What somebody at this machine can do about it, as far as the error tells.
+    pub fn remedy(&self) -> Option<&'static str> {
+        use rustix::io::Errno;
+        let source = match self {
+            Self::Full { .. } => return Some("free some space in the datastore"),
+            Self::ReadOnly { .. } | Self::Denied { .. } => {
+                return Some("make the datastore writable");
+            }
+            Self::Unavailable { source, .. } => source,
+            Self::TooLarge { .. } | Self::Remote { .. } => return None,
+        };
+        match Errno::from_io_error(source)? {
+            Errno::MFILE | Errno::NFILE => Some("allow more open files, `ulimit -n 4096`"),
+            Errno::FBIG => Some("allow larger files, `ulimit -f unlimited`"),
+            Errno::IO => Some("look into the log of the system, which names the disk"),
+            _ => None,
+        }
+    }
+
     /// Whether there was no answer at all.
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Remote { source, .. } if source.kind == Kind::Unreachable)
