@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::Global;
 use super::error::{CliError, Kind};
+use super::explain;
 use super::output::{Color, Output};
 use crate::config::{Environment, Flags, Settings};
 use crate::model::time::Timestamp;
@@ -90,7 +91,9 @@ impl Context {
             .enable_all()
             .build()
             .map_err(|error| {
-                CliError::new(Kind::Unavailable, "the system gives no event loop").caused_by(&error)
+                CliError::new(Kind::Unavailable, "the system gives no event loop")
+                    .caused_by(&error)
+                    .hint_if(explain::system_hint(&error))
             })?;
         write_errors_are_told(&runtime);
         Ok(runtime)

@@ -501,6 +501,12 @@ fn journal_hint(error: &JournalError) -> Option<String> {
     }
 }
 
+/// What to do about an error of the system, where that is known.
+pub(crate) fn system_hint(error: &std::io::Error) -> Option<String> {
+    let remedy = crate::datastore::object::remedy(error)?;
+    Some(format!("{remedy}, then run again"))
+}
+
 fn store_hint(error: &StoreError) -> String {
     match error {
         StoreError::Full { .. } => "free some space, then run again".to_owned(),

@@ -6,7 +6,7 @@ use super::list::ListError;
 use super::values::ValueError;
 use crate::datastore::BlobError;
 use crate::datastore::journal::JournalError;
-use crate::datastore::object::StoreError;
+use crate::datastore::object::{self, StoreError};
 use crate::model::failure::{Failure, FailureKind};
 
 /// The machine could not do `what`, because of `error` and its causes.
@@ -40,9 +40,12 @@ fn failure(kind: FailureKind, what: &str, error: &(dyn Error + 'static)) -> Fail
     }
 }
 
-/// What can be done about an error, when it is one of a store.
+/// What can be done about an error, when it is one of a store or of the system.
 fn remedy(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    error.downcast_ref::<StoreError>()?.remedy()
+    match error.downcast_ref::<StoreError>() {
+        Some(error) => error.remedy(),
+        None => object::remedy(error.downcast_ref()?),
+    }
 }
 
 /// An error of reading what is stored.

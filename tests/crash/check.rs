@@ -74,7 +74,10 @@ async fn one(datastore: &Datastore, id: &RunId, shown: &[&Json], found: &mut Fou
     if let Some(summary) = &summary {
         let ended = matches!(events.last(), Some(Event::RunEnded { status, at })
             if (*status, *at) == (summary.status, summary.ended_at));
-        assert!(ended, "the summary of `{id}` says what its journal does not");
+        assert!(
+            ended,
+            "the summary of `{id}` says what its journal does not"
+        );
         assert_eq!(summary.segments, run.segments().await.unwrap(), "{id}");
         found.counts.insert(id.to_string(), counts(summary));
     }
@@ -100,7 +103,10 @@ fn once(run: &RunId, events: &[Event]) {
     let mut attempts = BTreeSet::new();
     for (task, attempt, _) in events.iter().filter_map(Event::ending) {
         let is_new = attempts.insert((task.clone(), attempt));
-        assert!(is_new, "`{run}/{task}` has two results of attempt {attempt}");
+        assert!(
+            is_new,
+            "`{run}/{task}` has two results of attempt {attempt}"
+        );
     }
     let ends = events
         .iter()
@@ -150,9 +156,8 @@ async fn referred(datastore: &Datastore, event: &Event) {
     let Some((_, _, record)) = event.ending() else {
         return;
     };
-    let of = |artifact: &Artifact| {
-        (artifact.value.at == ValueAt::Blob).then_some(artifact.value.digest)
-    };
+    let of =
+        |artifact: &Artifact| (artifact.value.at == ValueAt::Blob).then_some(artifact.value.digest);
     let mut blobs: Vec<Digest> = record.artifacts.iter().filter_map(of).collect();
     blobs.extend(record.trace);
     if let Logs::Blob(value) = &record.logs {

@@ -226,7 +226,15 @@ fn whoever_is_killed_over_a_bucket_loses_and_doubles_nothing() {
     let hit = side_by_side(kills.len(), |number| {
         let (index, place, at) = &kills[number];
         let killed = kill_over(&moto, number, &runs[*index], place, *at, &quiet[*index].1);
-        killed || kill_over(&moto, 500 + number, &runs[*index], place, 1, &quiet[*index].1)
+        killed
+            || kill_over(
+                &moto,
+                500 + number,
+                &runs[*index],
+                place,
+                1,
+                &quiet[*index].1,
+            )
     });
     for ((_, place, _), hit) in kills.iter().zip(&hit) {
         assert!(hit, "nobody was killed at {place}");

@@ -6,11 +6,10 @@ use serde_json::Value as Json;
 use wrun::cli::exit;
 
 use super::cases;
-use super::check::Found;
-use super::kills::{passings, side_by_side};
+use super::kills::{Quiet, quiet, side_by_side};
 use super::plan::Place;
 use super::points;
-use super::scenario::{self, Said, Scenario, found};
+use super::scenario::{Said, found};
 
 /// What a disk says, and how the system words it.
 const ERRORS: [(&str, &str); 5] = [
@@ -30,11 +29,11 @@ struct Case {
 }
 
 /// Each place in the first scenario that has it, with as many of the errors as are wanted.
-fn errors(scenarios: &[Scenario], each: usize) -> Vec<Case> {
+fn errors(quiet: &[Quiet], each: usize) -> Vec<Case> {
     let can_fail = points::all();
     let (mut seen, mut errors) = (BTreeSet::new(), Vec::new());
-    for (scenario, places) in passings(scenarios).into_iter().enumerate() {
-        for place in places.into_keys() {
+    for (scenario, of) in quiet.iter().enumerate() {
+        for place in of.places.keys() {
             if !can_fail[&place.point] || !seen.insert(place.clone()) {
                 continue;
             }
@@ -58,13 +57,20 @@ fn told(said: &Said) -> (String, bool) {
     let mut text: String = lines.filter(|line| line.contains("\"failure\"")).collect();
     text += &said.stderr;
     let error: Option<Json> = serde_json::from_str(said.stderr.trim()).ok();
-    let hints = error.map(|it| it["error"]["hints"].as_array().is_some_and(|it| !it.is_empty()));
+    let hints = error.map(|it| {
+        it["error"]["hints"]
+            .as_array()
+            .is_some_and(|it| !it.is_empty())
+    });
     let advice = hints.unwrap_or_else(|| text.contains("hint"));
     (text, advice)
 }
 
 /// Lets one error happen, goes on, and compares; the exit code that it had.
-fn fail(scenario: &Scenario, case: &Case, expected: &Found) -> i32 {
+fn fail(quiet: &Quiet, case: &Case) -> i32 {
+    let Quiet {
+        scenario, expected, ..
+    } = quiet;
     let world = scenario.fresh();
     let (errno, words) = case.error;
     let armed = case.place.armed(errno, case.at);
@@ -92,19 +98,18 @@ fn fail(scenario: &Scenario, case: &Case, expected: &Found) -> i32 {
         assert_eq!(found.runs, expected.runs, "{name}");
         // What the machine has failed is tried again, which the counts of attempts tell.
         let retried = said.lines.iter().any(|line| line["event"] == "retrying");
-        assert!(retried || found == *expected, "{name}: {:?}", found.counts);
+        assert!(retried || &found == expected, "{name}: {:?}", found.counts);
     }
     code
 }
 
 #[test]
 fn whatever_a_disk_refuses_is_named_and_nothing_is_lost() {
-    let scenarios = scenario::local();
-    let errors = errors(&scenarios, cases("WRUN_CRASH_CASES", 1));
-    let expected = side_by_side(scenarios.len(), |index| scenarios[index].expected());
+    let quiet = quiet();
+    let errors = errors(quiet, cases("WRUN_CRASH_CASES", 1));
     let codes = side_by_side(errors.len(), |index| {
         let case = &errors[index];
-        fail(&scenarios[case.scenario], case, &expected[case.scenario])
+        fail(&quiet[case.scenario], case)
     });
     let told = codes.iter().filter(|code| **code != 0).count();
     println!("{} errors, {told} of them told", errors.len());

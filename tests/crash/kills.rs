@@ -1,10 +1,11 @@
 //! `kill -9` at every point, and everything goes on as if it had not been.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use super::cases;
+use super::check::Found;
 use super::elsewhere;
 use super::plan::{self, Place};
 use super::points;
@@ -17,16 +18,32 @@ pub struct Case {
     pub at: u64,
 }
 
-/// What is passed in each scenario, and how often.
-pub fn passings(scenarios: &[Scenario]) -> Vec<BTreeMap<Place, u64>> {
-    side_by_side(scenarios.len(), |index| {
-        let world = scenarios[index].fresh();
-        let log = scenario::log(&world);
-        let log_text = log.to_str().unwrap();
-        let said = scenarios[index].act(&world, &[("WRUN_FAILPOINTS_LOG", log_text)]);
-        let code = Some(scenarios[index].code);
-        assert_eq!(said.status.code(), code, "{}", said.stderr);
-        plan::passed(&log)
+/// A scenario, what is passed in it when nothing disturbs it, and what it comes to.
+pub struct Quiet {
+    pub scenario: Scenario,
+    pub places: BTreeMap<Place, u64>,
+    pub expected: Found,
+}
+
+/// All scenarios of drivers over a directory, each done once.
+pub fn quiet() -> &'static [Quiet] {
+    static QUIET: OnceLock<Vec<Quiet>> = OnceLock::new();
+    QUIET.get_or_init(|| {
+        let scenarios = scenario::local();
+        let done = side_by_side(scenarios.len(), |index| {
+            let scenario = &scenarios[index];
+            let world = scenario.fresh();
+            let log = scenario::log(&world);
+            let said = scenario.act(&world, &[("WRUN_FAILPOINTS_LOG", log.to_str().unwrap())]);
+            assert_eq!(said.status.code(), Some(scenario.code), "{}", said.stderr);
+            (plan::passed(&log), found(&world, &said.lines))
+        });
+        let quiet = |(scenario, (places, expected))| Quiet {
+            scenario,
+            places,
+            expected,
+        };
+        scenarios.into_iter().zip(done).map(quiet).collect()
     })
 }
 
@@ -54,11 +71,11 @@ pub fn side_by_side<T: Send>(many: usize, work: impl Fn(usize) -> T + Sync) -> V
 
 /// Which processes are killed: each place in the first scenario that has it, at its first passing, its
 /// last, and those between, as many as are wanted; with more than one, in every scenario.
-fn kills(passings: &[BTreeMap<Place, u64>], each: u64) -> Vec<Case> {
+fn kills(quiet: &[Quiet], each: u64) -> Vec<Case> {
     let mut seen = BTreeSet::new();
     let mut kills = Vec::new();
-    for (scenario, places) in passings.iter().enumerate() {
-        for (place, many) in places {
+    for (scenario, of) in quiet.iter().enumerate() {
+        for (place, many) in &of.places {
             if !seen.insert(place.clone()) && each == 1 {
                 continue;
             }
@@ -81,7 +98,10 @@ fn kills(passings: &[BTreeMap<Place, u64>], each: u64) -> Vec<Case> {
 }
 
 /// Kills one process, goes on, and compares; whether it was killed.
-fn kill(scenario: &Scenario, case: &Case, expected: &super::check::Found) -> bool {
+fn kill(quiet: &Quiet, case: &Case) -> bool {
+    let Quiet {
+        scenario, expected, ..
+    } = quiet;
     let world = scenario.fresh();
     let armed = case.place.armed("kill", Some(case.at));
     let said = scenario.act(&world, &[("WRUN_FAILPOINTS", &armed)]);
@@ -101,10 +121,8 @@ fn kill(scenario: &Scenario, case: &Case, expected: &super::check::Found) -> boo
 
 #[test]
 fn whoever_is_killed_at_a_point_loses_nothing_and_doubles_nothing() {
-    let scenarios = scenario::local();
-    let passings = passings(&scenarios);
-    let expected = side_by_side(scenarios.len(), |index| scenarios[index].expected());
-    let kills = kills(&passings, cases("WRUN_CRASH_CASES", 1) as u64);
+    let quiet = quiet();
+    let kills = kills(quiet, cases("WRUN_CRASH_CASES", 1) as u64);
     let killed = side_by_side(kills.len(), |index| {
         let case = &kills[index];
         let at = case.scenario;
@@ -114,7 +132,7 @@ fn whoever_is_killed_at_a_point_loses_nothing_and_doubles_nothing() {
             place: case.place.clone(),
             at: 1,
         };
-        kill(&scenarios[at], case, &expected[at]) || kill(&scenarios[at], &first(), &expected[at])
+        kill(&quiet[at], case) || kill(&quiet[at], &first())
     });
     let mut hit: BTreeSet<String> = BTreeSet::new();
     for (case, killed) in kills.iter().zip(&killed) {

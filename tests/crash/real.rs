@@ -64,7 +64,10 @@ fn refused(said: &Said, words: &str, at: &str) {
     let codes = [exit::RUN_FAILED, exit::UNAVAILABLE].map(|it| Some(i32::from(it)));
     let (code, text) = (said.status.code(), &said.stderr);
     assert!(codes.contains(&code), "{at}: {code:?}: {text}");
-    assert!(text.contains(words) && text.contains("hint"), "{at}: {text}");
+    assert!(
+        text.contains(words) && text.contains("hint"),
+        "{at}: {text}"
+    );
 }
 
 /// Goes on with a run that was refused, in whatever way there is, and proves what came out.

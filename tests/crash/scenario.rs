@@ -160,14 +160,6 @@ impl Scenario {
         let said = said(world.command(&resume), world);
         assert_eq!(said.status.code(), Some(self.code), "{}", said.stderr);
     }
-
-    /// What is there when nothing disturbs it.
-    pub fn expected(&self) -> Found {
-        let world = self.fresh();
-        let said = self.act(&world, &[]);
-        assert_eq!(said.status.code(), Some(self.code), "{}", said.stderr);
-        found(&world, &said.lines)
-    }
 }
 
 /// All that is in the datastores of a world, checked.
@@ -201,7 +193,9 @@ pub fn said(mut command: Command, world: &World) -> Said {
     let whole = text.split_inclusive('\n').filter(|it| it.ends_with('\n'));
     Said {
         status,
-        lines: whole.filter_map(|it| serde_json::from_str(it).ok()).collect(),
+        lines: whole
+            .filter_map(|it| serde_json::from_str(it).ok())
+            .collect(),
         stderr: std::fs::read_to_string(&err).unwrap(),
     }
 }

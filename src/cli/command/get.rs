@@ -12,6 +12,7 @@ use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit;
+use crate::cli::explain;
 use crate::cli::store::Store;
 use crate::cli::value;
 use crate::failpoint;
@@ -150,6 +151,7 @@ fn write_file(store: &Store, found: &Found, path: &Path) -> Result<(), CliError>
             format!("could not write `{}`", path.display()),
         )
         .caused_by(error)
+        .hint_if(explain::system_hint(error))
     };
     if path.is_dir() {
         return Err(unwritable(&io::ErrorKind::IsADirectory.into()));

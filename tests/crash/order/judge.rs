@@ -159,7 +159,9 @@ mod tests {
         let mut judge = Judge::new(&calls, Path::new("/d"));
         judge.before("a/k", "a/l");
         judge.before_shown("a/k", "shown k");
-        judge.faults.retain(|fault| !fault.starts_with("`a/l` got its name before its bytes"));
+        judge
+            .faults
+            .retain(|fault| !fault.starts_with("`a/l` got its name before its bytes"));
         judge.faults
     }
 

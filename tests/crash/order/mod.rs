@@ -158,7 +158,9 @@ fn what_is_shown_of_a_run_is_durable_and_so_is_all_that_it_refers_to() {
     driven(&world, "linear/1", &["run", "--module", &linear]);
     let blobs = ["run", "--module", &foreach, "--n", "12", "--width", "40000"];
     driven(&world, "foreach/1", &blobs);
-    let large = ["run", "--module", &foreach, "--n", "1", "--width", "9000000"];
+    let large = [
+        "run", "--module", &foreach, "--n", "1", "--width", "9000000",
+    ];
     driven(&world, "foreach/2", &large);
     let again = ["resume", "foreach/1", "--from", "sum", "--module", &foreach];
     driven(&world, "foreach/3", &again);
