@@ -19,7 +19,7 @@ use super::results::{Results, results};
 pub struct Found {
     /// What came out of each run.
     pub runs: BTreeMap<String, Results>,
-    /// How many tasks each run had, where it has ended.
+    /// How many tasks each run had, where it has ended; how many results others may take; its tags.
     pub counts: BTreeMap<String, String>,
 }
 
@@ -81,10 +81,13 @@ async fn one(datastore: &Datastore, id: &RunId, shown: &[&Json], found: &mut Fou
         assert_eq!(summary.segments, run.segments().await.unwrap(), "{id}");
         found.counts.insert(id.to_string(), counts(summary));
     }
-    for entry in run.memo().await.unwrap().map_or(vec![], |it| it.entries) {
+    let memo = run.memo().await.unwrap().map(|it| it.entries);
+    for entry in memo.iter().flatten() {
         assert!(u64::from(entry.segment) < run.segments().await.unwrap());
     }
-    run.tags().await.unwrap();
+    let beside = (memo.map(|it| it.len()), run.tags().await.unwrap());
+    let text = format!("{beside:?}");
+    found.counts.insert(format!("beside {id}"), text);
     run.lease().await.unwrap();
     for job in run.jobs().await.unwrap() {
         run.job(&job).await.unwrap();

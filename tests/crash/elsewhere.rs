@@ -283,7 +283,7 @@ fn a_driver_over_a_bucket_that_is_killed_again_and_again_comes_to_the_same() {
     let here = World::new();
     let (events, _) = Running::start(&here, flow, &more).end();
     let expected = check::all(&here.store(), &events);
-    let seeds = super::cases("WRUN_CRASH_SEEDS", 16).div_ceil(8);
+    let seeds = super::cases("WRUN_CRASH_SEEDS", 8).div_ceil(8);
     side_by_side(seeds, |seed| {
         let bucket = Bucket::new(&moto, seed);
         let module = module(flow);

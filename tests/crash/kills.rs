@@ -69,29 +69,31 @@ pub fn side_by_side<T: Send>(many: usize, work: impl Fn(usize) -> T + Sync) -> V
     done.into_inner().unwrap().into_values().collect()
 }
 
-/// Which processes are killed: each place in the first scenario that has it, at its first passing, its
-/// last, and those between, as many as are wanted; with more than one, in every scenario.
+/// Which processes are killed: with one case each, every place once, in one or another of the scenarios
+/// that have it and early or late; with more, in all of them, at the first passing, the last, and between.
 fn kills(quiet: &[Quiet], each: u64) -> Vec<Case> {
-    let mut seen = BTreeSet::new();
-    let mut kills = Vec::new();
+    let mut of_place: BTreeMap<&Place, Vec<(usize, u64)>> = BTreeMap::new();
     for (scenario, of) in quiet.iter().enumerate() {
         for (place, many) in &of.places {
-            if !seen.insert(place.clone()) && each == 1 {
-                continue;
-            }
-            let wanted = each.min(*many);
-            for number in 0..wanted {
-                // Spread over all passings; a single one is now early, now late.
-                let at = match wanted {
-                    1 => 1 + (kills.len() as u64 * 7) % many,
-                    _ => 1 + number * (many - 1) / (wanted - 1),
-                };
-                kills.push(Case {
-                    scenario,
-                    place: place.clone(),
-                    at,
-                });
-            }
+            of_place.entry(place).or_default().push((scenario, *many));
+        }
+    }
+    let mut kills = Vec::new();
+    for (place, passed) in of_place {
+        let case = |scenario, at| Case {
+            scenario,
+            place: place.clone(),
+            at,
+        };
+        if each == 1 {
+            let (scenario, many) = passed[kills.len() % passed.len()];
+            kills.push(case(scenario, 1 + (kills.len() as u64 * 7) % many));
+            continue;
+        }
+        for (scenario, many) in passed {
+            let wanted = each.min(many);
+            let at = |number| 1 + number * (many - 1) / (wanted - 1).max(1);
+            kills.extend((0..wanted).map(|number| case(scenario, at(number))));
         }
     }
     kills

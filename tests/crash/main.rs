@@ -12,7 +12,7 @@
 //! those of an undisturbed run, every object is whole, and leftovers lie in `tmp/` alone.
 //!
 //! How many cases there are: `WRUN_CRASH_CASES` (at each point and kind of object; 1 by default),
-//! `WRUN_CRASH_SEEDS` (random kills; 16 by default).
+//! `WRUN_CRASH_SEEDS` (random kills; 8 by default).
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 #![allow(

@@ -88,7 +88,7 @@ fn chain(seed: usize, (expected, lines): &(Found, usize)) -> u64 {
 #[test]
 fn drivers_killed_again_and_again_come_to_the_same() {
     let quiet = side_by_side(FLOWS.len(), |index| quiet(FLOWS[index]));
-    let seeds = cases("WRUN_CRASH_SEEDS", 16);
+    let seeds = cases("WRUN_CRASH_SEEDS", 8);
     let killed = side_by_side(seeds, |seed| chain(seed, &quiet[seed % FLOWS.len()]));
     let killed: u64 = killed.iter().sum();
     println!("{seeds} runs, {killed} drivers killed");
@@ -99,7 +99,7 @@ fn drivers_killed_again_and_again_come_to_the_same() {
 fn cells_killed_at_random_cost_the_steps_nothing() {
     let flow = ("foreach", "foreach/1", &["--n", "40", "--work", "3"][..]);
     let (expected, lines) = quiet(flow);
-    let seeds = cases("WRUN_CRASH_SEEDS", 16).div_ceil(4);
+    let seeds = cases("WRUN_CRASH_SEEDS", 8).div_ceil(4);
     let killed = side_by_side(seeds, |seed| {
         let (world, mut dice) = (World::new(), Dice::new(seed));
         let mut running = Running::start(&world, flow.0, flow.2);
@@ -129,7 +129,7 @@ fn of_many_drivers_at_once_one_goes_on_and_nothing_is_doubled() {
     let work = &["--n", "30", "--work", "2"][..];
     let flow = ("foreach", "foreach/1", work);
     let (expected, lines) = quiet(flow);
-    let seeds = cases("WRUN_CRASH_SEEDS", 16).div_ceil(4);
+    let seeds = cases("WRUN_CRASH_SEEDS", 8).div_ceil(4);
     side_by_side(seeds, |seed| {
         let (world, mut dice) = (World::new(), Dice::new(seed));
         let mut shown = Vec::new();
