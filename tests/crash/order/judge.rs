@@ -12,7 +12,6 @@ use super::trace::{Call, What};
 /// What was found out about the objects of a store.
 pub struct Judge<'a> {
     calls: &'a [Call],
-    store: &'a Path,
     /// For each key that was named: when that began, and when the object was durable.
     pub objects: BTreeMap<String, Object>,
     /// What is wrong.
@@ -28,10 +27,9 @@ pub struct Object {
 
 impl<'a> Judge<'a> {
     /// Looks at every object of the store in the directory `store`.
-    pub fn new(calls: &'a [Call], store: &'a Path) -> Self {
+    pub fn new(calls: &'a [Call], store: &Path) -> Self {
         let mut judge = Self {
             calls,
-            store,
             objects: BTreeMap::new(),
             faults: Vec::new(),
         };
@@ -127,11 +125,6 @@ impl<'a> Judge<'a> {
             }
         }
         None
-    }
-
-    /// Where the store is.
-    pub fn store(&self) -> &Path {
-        self.store
     }
 }
 

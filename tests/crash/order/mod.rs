@@ -114,7 +114,7 @@ impl Keys {
         }
     }
 
-    /// Demands the order of all that belongs to the run. `shown`: it was driven in this trace.
+    /// Demands the order of all that belongs to the run.
     fn demand(&self, judge: &mut Judge<'_>) {
         judge.before("wrun-datastore", &self.header);
         judge.before(&self.snapshot, &self.header);
@@ -136,16 +136,43 @@ impl Keys {
     }
 }
 
-/// Traces a command that drives `run`, and proves the order of what it has written.
-fn driven(world: &World, run: &str, arguments: &[&str]) {
+/// What is wrong with a trace of a command that has driven a run with these keys.
+fn faults(calls: &[trace::Call], store: &Path, keys: &Keys) -> Vec<String> {
+    let mut judge = Judge::new(calls, store);
+    keys.demand(&mut judge);
+    judge.faults
+}
+
+/// Traces a command that drives `run`, and proves the order of what it has written. Gives the trace.
+fn driven(world: &World, run: &str, arguments: &[&str]) -> Vec<trace::Call> {
     let calls = traced(world, &[arguments, &["--json"]].concat());
     let store = world.store();
-    let mut judge = Judge::new(&calls, &store);
-    let keys = Keys::of(judge.store(), run);
-    keys.demand(&mut judge);
-    assert_eq!(judge.faults, [""; 0], "{arguments:?}");
+    let keys = Keys::of(&store, run);
+    assert_eq!(faults(&calls, &store, &keys), [""; 0], "{arguments:?}");
+    let judge = Judge::new(&calls, &store);
     let was_named = |key: &String| judge.objects.contains_key(key);
     assert!(was_named(&keys.header) && keys.segments.iter().all(was_named));
+    calls
+}
+
+/// Takes each flush out of a good trace: that of a file is always missed, that of a directory where
+/// something relies on it.
+fn needed(calls: &[trace::Call], store: &Path, keys: &Keys) {
+    let mut missed = 0;
+    for at in 0..calls.len() {
+        let trace::What::Sync(path) = &calls[at].what else {
+            continue;
+        };
+        let Ok(path) = Path::new(path).strip_prefix(store) else {
+            continue;
+        };
+        let mut without = calls.to_vec();
+        without.remove(at);
+        let is_missed = !faults(&without, store, keys).is_empty();
+        missed += usize::from(is_missed);
+        assert!(is_missed || !path.starts_with("tmp"), "{path:?}");
+    }
+    assert!(missed > 12, "{missed}");
 }
 
 #[test]
@@ -155,7 +182,9 @@ fn what_is_shown_of_a_run_is_durable_and_so_is_all_that_it_refers_to() {
     }
     let world = World::new();
     let (linear, foreach) = (module("linear"), module("foreach"));
-    driven(&world, "linear/1", &["run", "--module", &linear]);
+    let calls = driven(&world, "linear/1", &["run", "--module", &linear]);
+    let keys = Keys::of(&world.store(), "linear/1");
+    needed(&calls, &world.store(), &keys);
     let blobs = ["run", "--module", &foreach, "--n", "12", "--width", "40000"];
     driven(&world, "foreach/1", &blobs);
     let large = [
