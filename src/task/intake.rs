@@ -78,6 +78,6 @@ impl<'a> Intake<'a> {
     }
 }
 
-fn unstored(error: &dyn std::error::Error) -> Failure {
+fn unstored(error: &(dyn std::error::Error + 'static)) -> Failure {
     infrastructure("could not store what the step sees of the world", error)
 }
