@@ -17,10 +17,13 @@ use rustix::fs::{FlockOperation, RenameFlags};
 use tempfile::NamedTempFile;
 
 use super::{
-    Created, Key, Object, ObjectStore, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Cleaning, Created, Key, Leftovers, Listed, Object, ObjectStore, Part, Prefix, Replaced,
+    StoreError, Upload, Version,
 };
 use crate::model::digest::Digest;
+use crate::model::time::Timestamp;
 
+mod age;
 mod leftovers;
 mod upload;
 mod walk;
@@ -269,6 +272,8 @@ impl Root {
     fn rename(&self, from: &Path, to: &Path, over: bool) -> io::Result<Named> {
         self.step(|| Step::Rename(self.relative(to)))?;
         if over {
+            // Whoever removes what is there looks at it first, and must not remove what comes now.
+            let _there = age::hold(to);
             return fs::rename(from, to).map(|()| Named::Moved);
         }
         move_new(from, to)
@@ -319,6 +324,31 @@ impl Root {
         };
         drop(lock);
         Ok(done)
+    }
+
+    fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let keys = walk::list(&self.path, prefix, after, limit)
+            .map_err(|(path, e)| StoreError::of("list", path.display(), e))?;
+        let mut listed = Vec::with_capacity(keys.len());
+        for key in keys {
+            let path = self.file(&key);
+            match age::look(&path) {
+                Ok((size, modified)) => listed.push(Listed {
+                    key,
+                    size,
+                    modified,
+                }),
+                // Gone meanwhile.
+                Err(e) if is_absent(&e) => {}
+                Err(e) => return Err(StoreError::of("list", path.display(), e)),
+            }
+        }
+        Ok(listed)
     }
 
     fn delete(&self, key: &Key) -> io::Result<()> {
@@ -435,6 +465,46 @@ impl ObjectStore for LocalStore {
         self.blocking(move |root| {
             walk::list(&root.path, &prefix, after.as_ref(), limit)
                 .map_err(|(path, e)| StoreError::of("list", path.display(), e))
+        })
+        .await
+    }
+
+    async fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let (prefix, after) = (prefix.clone(), after.cloned());
+        self.blocking(move |root| root.survey(&prefix, after.as_ref(), limit))
+            .await
+    }
+
+    async fn refresh(&self, key: &Key) -> Result<bool, StoreError> {
+        let key = key.clone();
+        self.blocking(move |root| root.writing(&key, |root| age::refresh(&root.file(&key))))
+            .await
+    }
+
+    async fn remove(&self, seen: &Listed) -> Result<bool, StoreError> {
+        let seen = seen.clone();
+        self.blocking(move |root| {
+            let path = root.file(&seen.key);
+            let wrong = |e| StoreError::of("delete", path.display(), e);
+            age::remove(&path, seen.modified).map_err(wrong)
+        })
+        .await
+    }
+
+    async fn leftovers(
+        &self,
+        before: Timestamp,
+        cleaning: Cleaning,
+    ) -> Result<Leftovers, StoreError> {
+        self.blocking(move |root| {
+            let dir = root.path.join(TMP);
+            leftovers::of(&dir, before, cleaning)
+                .map_err(|e| StoreError::of("list", dir.display(), e))
         })
         .await
     }
