@@ -176,6 +176,18 @@ impl Blobs {
         is_intact(&*self.store, &keys::blob(digest), digest).await
     }
 
+    /// The length of a blob, as its head says.
+    ///
+    /// # Errors
+    /// [`BlobError`] when it is gone, or its head or the length of its file are not what they were.
+    pub async fn length(&self, digest: &Digest) -> Result<u64, BlobError> {
+        let key = keys::blob(digest);
+        match self.store.get_range(&key, 0, layout::HEADER).await? {
+            Some(part) => Ok(Header::parse(digest, &part.bytes, part.total)?.length),
+            None => Err(BlobError::Missing { digest: *digest }),
+        }
+    }
+
     /// Puts a blob of `from` here, whatever is here under its name; verified on the way.
     ///
     /// # Errors

@@ -31,6 +31,9 @@ mod walk;
 /// The directory of files that have no final name yet. No key begins with it.
 pub(crate) const TMP: &str = "tmp";
 
+/// How often a directory that is missing is made, when others remove it as soon as it is made.
+const MAKINGS: usize = 16;
+
 /// One step of writing, told to a probe before it is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -252,13 +255,19 @@ impl Root {
             .parent()
             .expect("a file below the root has a directory");
         let mut temp = temp.into_temp_path();
-        let named = match self.rename(&temp, &path, over) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                self.make_dir(dir)?;
-                self.rename(&temp, &path, over)
+        let mut named = self.rename(&temp, &path, over);
+        for _ in 0..MAKINGS {
+            match named {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                _ => break,
             }
-            other => other,
-        };
+            // Whoever removes the last file of a directory removes that too.
+            match self.make_dir(dir) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                made => made?,
+            }
+            named = self.rename(&temp, &path, over);
+        }
         match named {
             Ok(Named::Moved) => temp.disable_cleanup(true),
             Ok(Named::Linked) => {}
@@ -491,7 +500,7 @@ impl ObjectStore for LocalStore {
         self.blocking(move |root| {
             let path = root.file(&seen.key);
             let wrong = |e| StoreError::of("delete", path.display(), e);
-            age::remove(&path, seen.modified).map_err(wrong)
+            age::remove(&root.path, &path, seen.modified).map_err(wrong)
         })
         .await
     }

@@ -57,8 +57,9 @@ pub(super) fn refresh(path: &Path) -> io::Result<bool> {
     is_still(path, &file)
 }
 
-/// Removes the file at `path` unless it was written or refreshed after `seen`; true when it is gone.
-pub(super) fn remove(path: &Path, seen: Timestamp) -> io::Result<bool> {
+/// Removes the file at `path` unless it was written or refreshed after `seen`, and directories below
+/// `root` that become empty; true when it is gone.
+pub(super) fn remove(root: &Path, path: &Path, seen: Timestamp) -> io::Result<bool> {
     let file = match File::open(path) {
         Err(e) if is_absent(&e) => return Ok(true),
         other => other?,
@@ -68,6 +69,9 @@ pub(super) fn remove(path: &Path, seen: Timestamp) -> io::Result<bool> {
         return Ok(!path.try_exists()?);
     }
     fs::remove_file(path)?;
+    // Whoever wants an empty directory makes it again.
+    let mut above = path.ancestors().skip(1).take_while(|dir| *dir != root);
+    while above.next().is_some_and(|dir| fs::remove_dir(dir).is_ok()) {}
     Ok(true)
 }
 
