@@ -303,11 +303,11 @@ fn blob_hint(error: &BlobError) -> Option<String> {
     };
     match error {
         BlobError::Missing { digest } => Some(format!(
-            "put `{}` of the datastore back from a copy, or run the flow again",
+            "`wrun fsck --repair` gets it back where that can be; or put `{}` of the datastore back from a copy",
             place(digest)
         )),
         BlobError::Damaged { digest, .. } => Some(format!(
-            "put `{}` of the datastore back from a copy, or delete it and run the flow again",
+            "`wrun fsck --data --repair` gets it back where that can be; or put `{}` of the datastore back from a copy",
             place(digest)
         )),
         BlobError::Store(source) => Some(store_hint(source)),

@@ -1,0 +1,210 @@
+//! `wrun gc` and `wrun fsck` as people type them: beside runs, killed, and after damage.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use wrun::cli::exit;
+
+use super::running::Running;
+use super::world::World;
+
+/// All files of the datastore but those that collecting writes for itself.
+fn files(world: &World) -> Vec<String> {
+    let mut waiting = vec![world.store()];
+    let mut files = Vec::new();
+    while let Some(dir) = waiting.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(world.store()).unwrap();
+            let name = name.to_str().unwrap().to_owned();
+            match path.is_dir() {
+                true => waiting.push(path),
+                false if name.starts_with("tmp/") || name.starts_with("gc/") => {}
+                false => files.push(name),
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A blob that nothing refers to.
+fn orphan(world: &World, number: u32) -> PathBuf {
+    let name = wrun::model::digest::Digest::of(&number.to_le_bytes()).to_string();
+    let dir = world.store().join("blobs").join(&name[..2]);
+    fs::create_dir_all(&dir).unwrap();
+    let path = dir.join(name);
+    fs::write(&path, [7; 100]).unwrap();
+    path
+}
+
+/// A module with a large artifact, so that its runs have blobs.
+const PIECES: [&str; 2] = ["--rows", "20000"];
+
+#[test]
+fn what_would_go_is_what_goes() {
+    let world = World::new();
+    world.run("pieces", &["--rows", "20001"]).good();
+    world.run("pieces", &PIECES).good();
+    world.run("linear", &[]).good();
+    orphan(&world, 1);
+    let before = files(&world);
+    let nothing = world.wrun(&["gc"]).good();
+    insta::assert_snapshot!(nothing.stdout, @"");
+    assert_eq!(files(&world), before, "a week is the grace period");
+    let wanted = ["gc", "--keep-last", "1", "--grace", "0s"];
+    let planned = world.json(&[&wanted[..], &["--dry-run"]].concat());
+    assert_eq!(files(&world), before, "nothing goes");
+    let done = world.json(&wanted);
+    assert_eq!(planned["removed"], done["removed"]);
+    assert_eq!(done["runs"], serde_json::json!(["pieces/1"]));
+    let freed = done["removed"]["total"]["count"].as_u64().unwrap();
+    // The header of the run goes, its tombstone comes.
+    assert_eq!(files(&world).len() as u64, before.len() as u64 - freed);
+    let said = world.wrun(&["show", "pieces/1"]);
+    said.fails(exit::NOT_FOUND, &["run `pieces/1` was removed at 20"]);
+    let listed = world.wrun(&["runs", "pieces"]).good().stdout;
+    assert!(listed.contains("pieces/2") && !listed.contains("pieces/1"));
+    world.run("pieces", &PIECES).good();
+    assert!(
+        world
+            .wrun(&["show", "pieces/3"])
+            .good()
+            .stdout
+            .contains("pieces/3")
+    );
+    world.wrun(&["fsck", "--data"]).good();
+    world.wrun(&["replay", "pieces/2"]).good();
+}
+
+#[test]
+fn what_a_run_that_stays_needs_stays_and_says_why() {
+    let world = World::new();
+    world.run("pieces", &PIECES).good();
+    let module = super::world::module("pieces");
+    let again = ["resume", "pieces/1", "--module", &module, "--from", "end"];
+    let resumed = world.wrun(&again);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    world.run("linear", &[]).good();
+    world.run("linear", &[]).good();
+    world.wrun(&["tag", "linear/1", "--add", "release"]).good();
+    let said = world.wrun(&["gc", "--keep-last", "1", "--dry-run"]).good();
+    insta::assert_snapshot!(said.stdout, @"");
+}
+
+#[test]
+fn a_run_that_is_driven_loses_nothing() {
+    let world = World::new();
+    let mut running = Running::start(&world, "foreach", &["--n", "3000", "--width", "40000"]);
+    running.until("finished", "square");
+    let said = world.wrun(&["gc", "--grace", "0s"]);
+    said.fails(
+        exit::USAGE,
+        &["run `foreach/1` is being driven", "--grace 1h"],
+    );
+    for _ in 0..10 {
+        world
+            .wrun(&["gc", "--grace", "1h", "--keep-last", "1"])
+            .good();
+    }
+    let (_, code) = running.end();
+    assert_eq!(code, Some(0));
+    world.wrun(&["fsck", "--data", "foreach/1"]).good();
+}
+
+#[test]
+fn a_collector_that_is_killed_is_gone_on_with() {
+    let world = World::new();
+    world.run("pieces", &PIECES).good();
+    let whole = files(&world);
+    for number in 0..3000 {
+        orphan(&world, number);
+    }
+    let mut collector = world
+        .command(&["gc", "--grace", "0s"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Wherever it is by then; mostly in the middle.
+    while collector.try_wait().unwrap().is_none() && files(&world).len() > whole.len() + 2500 {
+        std::thread::yield_now();
+    }
+    let _ = collector.kill();
+    collector.wait().unwrap();
+    world.wrun(&["gc", "--grace", "0s"]).good();
+    assert_eq!(files(&world), whole);
+    world.wrun(&["fsck", "--data"]).good();
+}
+
+#[test]
+fn damage_is_told_with_what_it_affects_and_repaired() {
+    let world = World::new();
+    world.write("data", vec![7; 3_000_000]);
+    world.run("typed", &["--file", "data"]).good();
+    world.run("pieces", &PIECES).good();
+    let blob = |artifact: &str| {
+        let digest = world.json(&["get", artifact])["digest"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        world.store().join("blobs").join(&digest[..2]).join(digest)
+    };
+    let (made, given) = (blob("pieces/1/start/table"), blob("typed/1/file"));
+    let bytes = fs::read(&made).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    fs::write(&made, &flipped).unwrap();
+    fs::remove_file(&given).unwrap();
+    fs::remove_file(world.store().join("flows/pieces/runs/1/summary")).unwrap();
+    let said = world.wrun(&["fsck", "--data"]);
+    assert_eq!(said.code, i32::from(exit::DAMAGED));
+    insta::assert_snapshot!(short(&said.stdout), @"");
+    let said = world.wrun(&["fsck", "--data", "--repair"]);
+    assert_eq!(said.code, i32::from(exit::DAMAGED));
+    insta::assert_snapshot!(short(&said.stdout), @"");
+    assert!(fs::read(&made).unwrap() == bytes);
+    let said = world.wrun(&["fsck", "--repair", "--from", "data"]).good();
+    insta::assert_snapshot!(short(&said.stdout), @"");
+    world.wrun(&["fsck", "--data"]).good();
+    world.wrun(&["fsck", "--sample", "50%"]).good();
+    world
+        .wrun(&["fsck", "--sample", "0%"])
+        .fails(exit::USAGE, &["0.1%"]);
+}
+
+/// Without digests, which differ with the build of the module.
+fn short(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let is_digest = |part: &str| part.len() >= 64;
+        let parts = line.split('`').map(|part| match part.rsplit_once('/') {
+            Some((_, name)) if is_digest(name) => "blobs/[digest]".to_owned(),
+            _ if part.contains("hash to") => part.to_owned(),
+            _ if is_digest(part) && part.bytes().all(|it| it.is_ascii_hexdigit()) => {
+                "[digest]".to_owned()
+            }
+            _ => part.to_owned(),
+        });
+        out += &parts.collect::<Vec<_>>().join("`");
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn a_driver_of_a_removed_run_stops() {
+    let world = World::new();
+    let mut running = Running::start(&world, "foreach", &["--n", "3000"]);
+    running.until("finished", "square");
+    running.signal(Signal::STOP);
+    // Whoever looks from another machine sees that nobody renews the lease; here it is taken away.
+    let run = world.store().join("flows/foreach/runs/1");
+    let _ = fs::remove_file(run.join("lease"));
+    drop(running);
+    world.run("foreach", &["--n", "3"]).good();
+    let said = world.json(&["gc", "--older-than", "0s"]);
+    let stays = said["stays"].to_string() + &said["runs"].to_string();
+    assert!(stays.contains("foreach/1"), "{said}");
+}
