@@ -182,6 +182,11 @@ impl Datastore {
         Ok(Run::of(self.store().clone(), header))
     }
 
+    /// Where the header of a run is, for messages.
+    pub fn header_key(&self, id: &RunId) -> String {
+        keys::header(id).to_string()
+    }
+
     /// The flows that have runs, in the order of their names.
     pub async fn flows(&self) -> Result<Vec<FlowName>, StoreError> {
         let mut flows = Vec::new();

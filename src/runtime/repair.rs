@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fsck::{FsckError, Kind, Report};
+use super::fsck::{FsckError, Remedy, Report};
 use super::memo::Notes;
 use super::past::{self, PastError, Program};
 use super::replay::{Machine, again};
@@ -125,7 +125,7 @@ pub async fn repair(
     }
     let mut repaired = bench.repaired;
     for fault in &report.faults {
-        if matches!(fault.kind, Kind::Summary | Kind::Results) {
+        if fault.remedy == Remedy::Rebuild {
             match rebuild(datastore, &fault.run, machine).await {
                 Ok(()) => drop(repaired.done.insert(fault.key.clone(), How::Rebuilt)),
                 Err(error) => {
@@ -234,11 +234,11 @@ impl Bench<'_> {
     async fn run(&mut self, id: &RunId) -> Result<(), RepairError> {
         let run = match self.datastore.run(id).await {
             Ok(run) => run,
-            Err(RunError::Damaged { what, .. }) => {
-                self.repaired.closed.push((id.clone(), what));
+            Err(RunError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                self.repaired.closed.push((id.clone(), error.to_string()));
                 return Ok(());
             }
-            Err(error) => return Err(error.into()),
         };
         if !self.concerns(&run).await? {
             return Ok(());

@@ -125,9 +125,10 @@ async fn what_can_be_computed_again_is_whatever_was_lost() {
             let repaired = mend(&lab, &runs, &report).await;
             let is_back = repaired.done.contains_key(key.as_str());
             if report.faults.is_empty() {
-                // The end of a journal, or all of a run: nothing says that it was there.
-                assert!(is_gone && !is_there, "{key}");
-                assert!(["journal", "header", "memo"].contains(&class(key)), "{key}");
+                // Nothing says that noted results were there, and nothing is lost with them; or only
+                // bits were changed that a reader has to ignore.
+                let may_go = is_gone && !is_there && class(key) == "memo";
+                assert!(may_go || !is_gone, "{key}");
             }
             for fault in report.faults.iter().filter(|it| it.key == key.as_str()) {
                 let wanted = matches!(fault.remedy, Remedy::Execute(..) | Remedy::Rebuild);
@@ -147,6 +148,7 @@ async fn what_can_be_computed_again_is_whatever_was_lost() {
     println!("{had_back:?}");
     assert!(had_back[&("blob", true)] >= 4);
     assert!(had_back[&("summary", true)] >= 10 && had_back[&("memo", true)] >= 5);
+    assert!(!had_back.contains_key(&("summary", false)));
 }
 
 async fn bytes(lab: &Lab, key: &Key) -> Bytes {
@@ -180,17 +182,20 @@ async fn everything_that_tasks_made_is_computed_again_at_once_in_the_right_order
     }
     let report = check(&lab, &runs).await;
     assert_eq!(report.lost().len(), lost);
-    // Without its module no task can be executed.
+    // The code is in the cache of this machine, so that tasks can be executed all the same.
     let repaired = mend(&lab, &runs, &report).await;
-    assert_eq!(repaired.done.len(), 0);
-    assert!(!repaired.closed.is_empty());
+    let again = |fault: &&fsck::Fault| matches!(fault.remedy, Remedy::Execute(..));
+    let made = report.faults.iter().filter(again).count();
+    assert!(made > 0 && made < lost);
+    assert_eq!(repaired.done.len(), made, "{repaired:?}");
+    let report = check(&lab, &runs).await;
     for fault in &report.faults {
         if matches!(fault.remedy, Remedy::Give(_)) {
             given.push(directory.path().join(fault.digest.unwrap().to_string()));
         }
     }
-    assert!(given.len() < lost);
+    assert_eq!(given.len(), lost - made);
     let repaired = mend_from(&lab, &runs, &report, &given).await;
-    assert_eq!(repaired.done.len(), lost, "{repaired:?}");
+    assert_eq!(repaired.done.len(), given.len(), "{repaired:?}");
     assert!(lab.objects().await == before);
 }

@@ -1,7 +1,7 @@
 //! A datastore stays small and whole: what nothing refers to goes, and nothing else.
 //!
 //! - [`schedules`]: writers, resumers, copiers and collectors in every order that chance gives, over a
-//!   store whose clock the test has. `WRUN_GC_SEEDS` says how many orders (300 by default, 1,000 under
+//!   store whose clock the test has. `WRUN_GC_SEEDS` says how many orders (60 by default, 150 under
 //!   `CI=true`);
 //! - [`commands`]: `wrun gc` and `wrun fsck` beside runs, and killed;
 //! - [`speed`]: how long collecting and checking take, and how much memory, for as many blobs as

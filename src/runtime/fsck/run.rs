@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fault, FsckError, Kind, Report};
+use super::{Fault, FsckError, Kind, Remedy, Report};
 use crate::datastore::refs::Refs;
 use crate::datastore::{BlobError, Datastore, JournalError, Run, RunError};
 use crate::model::digest::Digest;
@@ -27,12 +27,12 @@ pub(super) async fn check(
     let mut referred = Referred::new();
     let run = match datastore.run(id).await {
         Ok(run) => run,
-        Err(RunError::Damaged { key, what, .. }) => {
-            let fault = Fault::of_run(id, Kind::Header, key.to_string(), what);
+        Err(error) => {
+            let (key, what) = wrong(datastore, id, error)?;
+            let fault = Fault::of_run(id, Kind::Header, key, what);
             report.faults.push(fault);
             return Ok(referred);
         }
-        Err(error) => return Err(error.into()),
     };
     let before = report.faults.len();
     code(datastore, &run, &mut referred, report).await?;
@@ -42,9 +42,29 @@ pub(super) async fn check(
         books(datastore, &run, report).await?;
     }
     if let Err(error) = run.tags().await {
-        note(&run, Kind::Tags, error, report)?;
+        let (key, what) = wrong(datastore, id, error)?;
+        let fault = Fault::of_run(id, Kind::Tags, key, what);
+        report.faults.push(fault);
     }
     Ok(referred)
+}
+
+/// Where something of a run is that is damaged, missing or not understood, and what is wrong with it.
+fn wrong(
+    datastore: &Datastore,
+    run: &RunId,
+    error: RunError,
+) -> Result<(String, String), FsckError> {
+    match error {
+        RunError::Damaged { key, what, .. } => Ok((key.to_string(), what)),
+        RunError::Newer { key, version, .. } => Ok((key.to_string(), newer(version))),
+        RunError::Missing { .. } => Ok((datastore.header_key(run), "it is missing".to_owned())),
+        error => Err(error.into()),
+    }
+}
+
+fn newer(version: u8) -> String {
+    format!("it has version {version}, which this wrun does not know; use a newer one")
 }
 
 fn take(referred: &mut Referred, refs: &Refs) {
@@ -108,12 +128,16 @@ async fn journal(
         next = number + 1;
         let events = match run.read_segment(number).await {
             Ok(events) => events,
-            Err(JournalError::Damaged { what, .. }) => {
+            Err(error) => {
+                let what = match error {
+                    JournalError::Damaged { what, .. } => what,
+                    JournalError::Newer { version, .. } => newer(version),
+                    error => return Err(error.into()),
+                };
                 let fault = Fault::of_run(run.id(), Kind::Segment, run.segment_key(number), what);
                 report.faults.push(fault);
                 continue;
             }
-            Err(error) => return Err(error.into()),
         };
         report.segments += 1;
         let mut refs = Refs::default();
@@ -160,12 +184,28 @@ async fn books(datastore: &Datastore, run: &Run, report: &mut Report) -> Result<
         let fault = Fault::of_run(run.id(), Kind::Segment, run.segment_key(0), what);
         report.faults.push(fault);
     }
+    // What else is wrong with it is found below.
     if books.ended().is_some() && matches!(run.summary().await, Ok(None)) {
         let what = "it is missing though the run has ended".to_owned();
         let fault = Fault::of_run(run.id(), Kind::Summary, run.summary_key(), what);
         report.faults.push(fault);
     }
-    for difference in books.close(run, segments).await? {
+    let found = match books.close(run, segments).await {
+        Err(past::PastError::Run(error @ RunError::Newer { .. })) => {
+            let (key, what) = wrong(datastore, run.id(), error)?;
+            let kind = match key == run.memo_key() {
+                true => Kind::Results,
+                false => Kind::Summary,
+            };
+            let mut fault = Fault::of_run(run.id(), kind, key, what);
+            // Whoever knows more has written it, and it is not for us to write it anew.
+            fault.remedy = Remedy::Lost;
+            report.faults.push(fault);
+            return Ok(());
+        }
+        found => found?,
+    };
+    for difference in found {
         // A journal that is shorter than what was noted of it has lost its end.
         let (kind, key) = match difference.what.as_str() {
             "noted results" => (Kind::Results, run.memo_key()),
@@ -182,15 +222,4 @@ async fn books(datastore: &Datastore, run: &Run, report: &mut Report) -> Result<
         report.faults.push(Fault::of_run(run.id(), kind, key, what));
     }
     Ok(())
-}
-
-fn note(run: &Run, kind: Kind, error: RunError, report: &mut Report) -> Result<(), FsckError> {
-    match error {
-        RunError::Damaged { key, what, .. } => {
-            let fault = Fault::of_run(run.id(), kind, key.to_string(), what);
-            report.faults.push(fault);
-            Ok(())
-        }
-        error => Err(error.into()),
-    }
 }

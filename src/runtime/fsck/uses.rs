@@ -28,7 +28,10 @@ pub(super) async fn find(
     for id in runs {
         let run = match datastore.run(id).await {
             Ok(run) => run,
-            Err(RunError::Damaged { .. }) => continue,
+            // What is wrong with its header is a fault of its own.
+            Err(RunError::Damaged { .. } | RunError::Newer { .. } | RunError::Missing { .. }) => {
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         uses.code(datastore, &run).await;
