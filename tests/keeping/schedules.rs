@@ -463,13 +463,11 @@ async fn no_run_ever_refers_to_what_is_not_there() {
 
 /// That the schedules find what they are there to find.
 #[tokio::test]
-async fn a_store_that_breaks_a_promise_loses_something() {
-    for broken in [Broken::Refresh, Broken::Remove] {
-        let mut seed = 0;
-        while play(seed, broken).await.0.is_none() {
-            seed += 1;
-            assert!(seed < 3_000, "{broken:?} is never missed");
-        }
-        println!("{broken:?}: missed by seed {seed}");
+async fn whoever_refers_to_what_it_does_not_make_young_loses_it() {
+    let mut seed = 0;
+    while play(seed, Broken::Refresh).await.0.is_none() {
+        seed += 1;
+        assert!(seed < 1_000, "it is never missed");
     }
+    println!("missed by seed {seed}");
 }
