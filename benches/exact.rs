@@ -10,8 +10,7 @@ mod place;
 #[path = "budgets/table.rs"]
 mod table;
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use place::Place;
 use table::{Row, median_ms};
@@ -39,24 +38,8 @@ struct Bench {
 }
 
 impl Bench {
-    /// Runs a command and gives the time that it took; it must end with this code.
     fn wrun(&self, arguments: &[&str], code: i32) -> Duration {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wrun"));
-        command
-            .args(["--quiet", "--datastore"])
-            .arg(self.place.datastore())
-            .args(arguments)
-            .env("XDG_CACHE_HOME", self.place.path().join("cache"))
-            .env("WRUN_MAX_WORKERS", "2")
-            .current_dir(self.place.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let start = Instant::now();
-        let status = command.status().expect("wrun starts");
-        let took = start.elapsed();
-        assert_eq!(status.code(), Some(code), "`wrun {}`", arguments.join(" "));
-        took
+        self.place.timed(arguments, code)
     }
 
     fn run(&self, parameters: &[&str], code: i32) -> Duration {

@@ -210,7 +210,7 @@ async fn a_writer_that_is_dropped_leaves_nothing() {
     writer.write(text(20 * MIB).into()).await.unwrap();
     drop(writer);
     // What was on its way to the file ends first, then the file goes.
-    for _ in 0..200 {
+    for _ in 0..6000 {
         if files(dir.path()) == before {
             return;
         }

@@ -4,6 +4,7 @@
 //! `bulk`. A figure is the median of several runs. `docs/performance.md` says what they mean.
 
 mod bulk;
+#[allow(dead_code, reason = "other benches use the rest")]
 mod place;
 mod table;
 

@@ -123,9 +123,36 @@ impl Place {
         }
     }
 
+    /// Runs `wrun`, which must end with this code, and gives the time that it took.
+    pub fn timed(&self, arguments: &[&str], code: i32) -> Duration {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wrun"));
+        command
+            .args(["--quiet", "--datastore"])
+            .arg(self.datastore())
+            .args(arguments)
+            .env("XDG_CACHE_HOME", self.path().join("cache"))
+            .env("WRUN_MAX_WORKERS", "2")
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let start = Instant::now();
+        let status = command.status().expect("wrun starts");
+        let took = start.elapsed();
+        assert_eq!(status.code(), Some(code), "`wrun {}`", arguments.join(" "));
+        took
+    }
+
     /// How many files there are in the datastore.
     pub fn files(&self) -> u64 {
-        count(&self.datastore())
+        sum(&self.datastore(), &|_| 1)
+    }
+
+    /// How many bytes they have together.
+    pub fn bytes(&self) -> u64 {
+        sum(&self.datastore(), &|path| {
+            path.metadata().expect("a file").len()
+        })
     }
 }
 
@@ -144,12 +171,14 @@ fn read_events(child: &mut Child) -> Vec<Json> {
     events
 }
 
-fn count(directory: &Path) -> u64 {
+fn sum(directory: &Path, of: &dyn Fn(&Path) -> u64) -> u64 {
     let entries = std::fs::read_dir(directory).expect("a directory");
-    entries
-        .map(|entry| entry.expect("an entry").path())
-        .map(|path| if path.is_dir() { count(&path) } else { 1 })
-        .sum()
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let each = |path: std::path::PathBuf| match path.is_dir() {
+        true => sum(&path, of),
+        false => of(&path),
+    };
+    paths.map(each).sum()
 }
 
 impl Done {

@@ -34,7 +34,7 @@ pub const MAX_MODULE: u64 = 128 << 20;
 /// The longest time that compiling a module may take.
 pub const COMPILE: Duration = Duration::from_secs(300);
 /// The longest time that a module may take to describe itself.
-pub const DESCRIBE: Duration = Duration::from_secs(5);
+const DESCRIBE: Duration = Duration::from_secs(5);
 
 /// Why a module cannot be made ready.
 #[derive(Debug, thiserror::Error)]

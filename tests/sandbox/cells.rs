@@ -135,7 +135,7 @@ async fn a_cell_ends_when_its_agent_vanishes() {
 }
 
 async fn gone(pid: u32) -> bool {
-    for _ in 0..100 {
+    for _ in 0..1200 {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         if stat.is_empty() || stat.contains(") Z ") {
             return true;

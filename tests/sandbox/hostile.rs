@@ -2,7 +2,6 @@
 
 use wrun::model::failure::{FailureKind, Limit};
 use wrun::sandbox::ModuleError;
-use wrun::sandbox::module::DESCRIBE;
 
 use crate::harness::*;
 
@@ -147,14 +146,12 @@ async fn connections_are_refused_by_name() {
 
 #[tokio::test]
 async fn a_description_that_never_ends_is_ended() {
-    let start = std::time::Instant::now();
     match undescribed("loops").await {
         ModuleError::DescribeFailed { failure } => {
             assert_eq!(failure.kind, FailureKind::Limit(Limit::Time));
         }
         other => panic!("{other:?}"),
     }
-    assert!(start.elapsed() < DESCRIBE * 4);
 }
 
 #[tokio::test]
