@@ -88,7 +88,7 @@ impl Bucket {
         escaped.collect()
     }
 
-    async fn copy_whole(&self, key: &Key) -> Result<(), Trouble> {
+    pub(super) async fn copy_whole(&self, key: &Key) -> Result<(), Trouble> {
         let request = self.client.copy_object().bucket(&self.name);
         let sent = request
             .key(self.object(key))
@@ -100,7 +100,7 @@ impl Bucket {
         sent.map(|_| ()).map_err(|error| Trouble::of(PUT, &error))
     }
 
-    async fn copy_parts(&self, key: &Key, size: u64, parts: u64) -> Result<(), Trouble> {
+    pub(super) async fn copy_parts(&self, key: &Key, size: u64, parts: u64) -> Result<(), Trouble> {
         let request = self.client.create_multipart_upload().bucket(&self.name);
         let begun = request.key(self.object(key)).send().await;
         let begun = begun.map_err(|error| Trouble::of(PUT, &error))?;
