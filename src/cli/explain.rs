@@ -4,6 +4,7 @@ use super::error::{CliError, Kind};
 use crate::config::ConfigError;
 use crate::config::keys::variable_of;
 use crate::datastore::copy::CopyError;
+use crate::datastore::gc::GcError;
 use crate::datastore::object::StoreError;
 use crate::datastore::url::DatastoreUrlError;
 use crate::datastore::{BlobError, DatastoreError, JournalError, RunError};
@@ -15,8 +16,10 @@ use crate::runtime::attach::AttachError;
 use crate::runtime::copy::CopyRunError;
 use crate::runtime::diff::DiffError;
 use crate::runtime::drive::DriveError;
+use crate::runtime::fsck::FsckError;
 use crate::runtime::past::PastError;
 use crate::runtime::prepare::PrepareError;
+use crate::runtime::repair::RepairError;
 use crate::runtime::replay::ReplayError;
 use crate::runtime::resume::ResumeError;
 use crate::runtime::spin::SpinError;
@@ -212,12 +215,14 @@ impl From<StoreError> for CliError {
 impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         let kind = match &error {
-            RunError::Missing { .. } => Kind::NotFound,
+            RunError::Missing { .. } | RunError::Removed { .. } => Kind::NotFound,
             RunError::Damaged { .. } | RunError::Newer { .. } => Kind::Damaged,
             RunError::Busy { .. } | RunError::Store(_) => Kind::Unavailable,
         };
         let hint = match &error {
-            RunError::Missing { .. } => Some("`wrun runs` lists the runs".to_owned()),
+            RunError::Missing { .. } | RunError::Removed { .. } => {
+                Some("`wrun runs` lists the runs".to_owned())
+            }
             RunError::Damaged { .. } => Some(
                 "put the file back from a copy of the datastore; other runs can be used".to_owned(),
             ),
@@ -225,6 +230,44 @@ impl From<RunError> for CliError {
             _ => None,
         };
         Self::from_error(kind, &error).hint_if(hint)
+    }
+}
+
+impl From<GcError> for CliError {
+    fn from(error: GcError) -> Self {
+        match error {
+            GcError::Run(error) => error.into(),
+            GcError::Journal(error) => error.into(),
+            GcError::Store(error) => error.into(),
+            GcError::Driven { ref run } => Self::from_error(Kind::Usage, &error)
+                .hint(format!("wait until `{run}` has ended, or use `--grace 1h`")),
+        }
+    }
+}
+
+impl From<FsckError> for CliError {
+    fn from(error: FsckError) -> Self {
+        match error {
+            FsckError::Run(error) => error.into(),
+            FsckError::Journal(error) => error.into(),
+            FsckError::Store(error) => error.into(),
+            FsckError::Past(error) => error.into(),
+        }
+    }
+}
+
+impl From<RepairError> for CliError {
+    fn from(error: RepairError) -> Self {
+        let kind = match &error {
+            RepairError::File { source, .. } => of_io(source),
+            _ => Kind::Unavailable,
+        };
+        match error {
+            RepairError::Fsck(error) => error.into(),
+            error => {
+                Self::from_error(kind, &error).hint("what was repaired before stays so; try again")
+            }
+        }
     }
 }
 
@@ -260,11 +303,11 @@ fn blob_hint(error: &BlobError) -> Option<String> {
     };
     match error {
         BlobError::Missing { digest } => Some(format!(
-            "put `{}` of the datastore back from a copy, or run the flow again",
+            "`wrun fsck --repair` gets it back where that can be; or put `{}` of the datastore back from a copy",
             place(digest)
         )),
         BlobError::Damaged { digest, .. } => Some(format!(
-            "put `{}` of the datastore back from a copy, or delete it and run the flow again",
+            "`wrun fsck --data --repair` gets it back where that can be; or put `{}` of the datastore back from a copy",
             place(digest)
         )),
         BlobError::Store(source) => Some(store_hint(source)),
@@ -497,6 +540,7 @@ impl From<ReplayError> for CliError {
 fn journal_hint(error: &JournalError) -> Option<String> {
     match error {
         JournalError::Store(error) => Some(store_hint(error)),
+        JournalError::Removed { .. } => Some("run the flow again".to_owned()),
         _ => None,
     }
 }

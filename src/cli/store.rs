@@ -173,10 +173,10 @@ impl Store {
 
     /// Whether there is such a run.
     pub(crate) fn exists(&self, run: &RunId) -> Result<bool, CliError> {
-        match self.run(run) {
+        match self.runtime.block_on(self.datastore.run(run)) {
             Ok(_) => Ok(true),
-            Err(error) if error.kind() == Kind::NotFound => Ok(false),
-            Err(error) => Err(error),
+            Err(RunError::Missing { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 

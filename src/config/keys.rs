@@ -102,6 +102,12 @@ const KEYS: &[Key] = &[
         |s| s.path_style.to_string(),
     ),
     key(
+        "gc.grace",
+        "how old something is at least that `wrun gc` removes",
+        |s, v, _| set(&mut s.gc_grace_ms, time(v)),
+        |s| quantity::show_time(s.gc_grace_ms),
+    ),
+    key(
         "seed",
         "where chance comes from: a number or `random`",
         set_seed,

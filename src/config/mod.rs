@@ -93,6 +93,8 @@ pub struct Settings {
     pub blob_cache: PathBuf,
     /// How much that directory may hold, in MiB.
     pub blob_cache_mib: u64,
+    /// How old something is at least that is removed because nothing refers to it, in milliseconds.
+    pub gc_grace_ms: u64,
     /// How buckets are addressed.
     pub path_style: PathStyle,
     /// Where chance comes from.
@@ -310,6 +312,7 @@ impl Settings {
             code_cache,
             blob_cache,
             blob_cache_mib: 4096,
+            gc_grace_ms: 7 * 24 * 60 * 60 * 1000,
             path_style: PathStyle::Auto,
             seed: Seed::Fixed(0),
             limits: Limits::default(),

@@ -81,6 +81,8 @@ impl Datastore {
                 to.store().put(&key, object.bytes).await?;
             }
         }
+        // Numbers are not used again, and what is left of the removed one may be going right now.
+        to.refuse_removed(id).await?;
         let header = self.copy_fixed(&keys::header(id), to, id).await?;
         failpoint::reach("copy.whole", id);
         Ok((header > 0).then_some(written + header))

@@ -12,10 +12,12 @@ use tokio::task::JoinSet;
 
 use super::layout as keys;
 use super::object::{Created, Key, ObjectStore, StoreError};
+use super::removed::{self, Removed};
 use super::sealed::{self, MAX_SEALED, Nonce, SealError};
 use crate::failpoint;
 use crate::model::event::Event;
 use crate::model::id::RunId;
+use crate::model::time::Timestamp;
 
 const KIND: [u8; 4] = *b"jrnl";
 /// How many keys are listed at once.
@@ -35,6 +37,14 @@ pub enum JournalError {
         run: RunId,
         /// The segment.
         segment: u64,
+    },
+    /// The run was removed.
+    #[error("run `{run}` was removed at {} while this driver had it; this one must stop", at.rfc3339())]
+    Removed {
+        /// The run.
+        run: RunId,
+        /// When.
+        at: Timestamp,
     },
     /// A segment is not what was written.
     #[error(
@@ -142,6 +152,21 @@ impl Journal {
             segment,
             key,
         })
+    }
+
+    /// The numbers of all segments that are there.
+    pub(super) async fn numbers(&self) -> Result<Vec<u64>, StoreError> {
+        let mut numbers = Vec::new();
+        let mut after: Option<Key> = None;
+        loop {
+            let prefix = keys::journal(&self.run);
+            let page = self.store.list(&prefix, after.as_ref(), PAGE).await?;
+            numbers.extend(page.iter().filter_map(keys::segment_of));
+            if page.len() < PAGE {
+                return Ok(numbers);
+            }
+            after = page.into_iter().next_back();
+        }
     }
 
     /// The number that follows the last segment.
@@ -271,6 +296,10 @@ impl JournalWriter {
             Created::Exists => self.is_mine(&key, &bytes).await?,
         };
         if !mine {
+            // A tombstone that cannot be read is no reason to say something else.
+            if let Ok(Some(Removed { at, .. })) = removed::read(&*self.journal.store, &run).await {
+                return Err(JournalError::Removed { run, at });
+            }
             return Err(JournalError::Taken { run, segment });
         }
         failpoint::reach("journal.appended", &key);

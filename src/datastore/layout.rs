@@ -7,6 +7,7 @@
 //! blobs/<hh>/<64 hex>                   a blob, named by BLAKE3 of its plain bytes
 //! snapshots/<64 hex>                    a code snapshot's manifest, named likewise
 //! flows/<flow>/index/<inverted number>  header of a run; creating it allots the number
+//! flows/<flow>/removed/<inverted number>  what stays of a run that was removed   create-only
 //! flows/<flow>/runs/<n>/journal/<seq>   a segment of the journal                 create-only
 //! flows/<flow>/runs/<n>/jobs/<job>      attempts to be made elsewhere           create-only
 //! flows/<flow>/runs/<n>/tasks/<step>/<task>/attempt-<k>  one that was made there  create-only
@@ -15,6 +16,7 @@
 //! flows/<flow>/runs/<n>/summary         what became of an ended run
 //! flows/<flow>/runs/<n>/tags            tags as they are now                     replaced if unchanged
 //! memo/<64 hex>/<inverted time>-<flow>-<n>  results of a run of this module
+//! gc/last                               written when garbage was last collected
 //! ```
 //!
 //! The header lies in the index, so that a run exists with all that is fixed about it or not at
@@ -193,6 +195,87 @@ pub(crate) fn memo(module: &Digest, at: Timestamp, run: &RunId) -> Key {
     ))
 }
 
+/// What stays of a run that was removed.
+pub(crate) fn removed(run: &RunId) -> Key {
+    let inverted = u64::MAX - run.number;
+    key(format!("flows/{}/removed/{inverted:020}", run.flow))
+}
+
+/// What stays of the runs of a flow that were removed.
+pub(crate) fn removals(flow: &FlowName) -> Prefix {
+    prefix(format!("flows/{flow}/removed/"))
+}
+
+/// All that belongs to the runs of a flow, but for their headers.
+pub(crate) fn all_runs(flow: &FlowName) -> Prefix {
+    prefix(format!("flows/{flow}/runs/"))
+}
+
+/// The run to which an object below [`all_runs`] belongs, and what it is there.
+pub(crate) fn in_run(key: &Key) -> Option<(RunId, &str)> {
+    let mut parts = key.as_str().splitn(5, '/');
+    let (flow, runs, number) = (parts.nth(1)?, parts.next()?, parts.next()?);
+    let run = RunId {
+        flow: flow.parse().ok()?,
+        number: number.parse().ok()?,
+    };
+    (runs == "runs").then_some((run, parts.next()?))
+}
+
+/// What was made elsewhere of a run.
+pub(crate) fn all_tasks(run: &RunId) -> Prefix {
+    prefix(format!("flows/{}/runs/{}/tasks/", run.flow, run.number))
+}
+
+/// The attempt of `run` whose record has this key.
+pub(crate) fn attempt_of(run: &RunId, key: &Key) -> Option<(TaskId, u32)> {
+    let rest = key.as_str().strip_prefix(all_tasks(run).as_str())?;
+    let (task, name) = rest.rsplit_once('/')?;
+    let attempt = name.strip_prefix("attempt-")?;
+    Some((task.parse().ok()?, attempt.parse().ok()?))
+}
+
+/// The results of all runs.
+pub(crate) fn all_memos() -> Prefix {
+    prefix("memo/".to_owned())
+}
+
+/// The run whose results have this key.
+pub(crate) fn run_of_memo(key: &Key) -> Option<RunId> {
+    let name = key.as_str().rsplit('/').next()?;
+    let (rest, number) = name.rsplit_once('-')?;
+    let (_, flow) = rest.split_once('-')?;
+    Some(RunId {
+        flow: flow.parse().ok()?,
+        number: number.parse().ok()?,
+    })
+}
+
+/// All manifests of code snapshots.
+pub(crate) fn all_snapshots() -> Prefix {
+    prefix("snapshots/".to_owned())
+}
+
+/// All blobs.
+pub(crate) fn all_blobs() -> Prefix {
+    prefix("blobs/".to_owned())
+}
+
+/// The blob or the manifest with this key.
+pub(crate) fn digest_of(key: &Key) -> Option<Digest> {
+    key.as_str().rsplit('/').next()?.parse().ok()
+}
+
+/// Written when garbage is collected, for the time.
+pub(crate) fn collected() -> Key {
+    key("gc/last".to_owned())
+}
+
+/// What [`collected`] is in.
+pub(crate) fn collections() -> Prefix {
+    prefix("gc/".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +289,21 @@ mod tests {
         assert!(header(&run(10)) < header(&run(9)));
         assert_eq!(number_of(&header(&run(42))), Some(42));
         assert_eq!(number_of(&Key::new("flows/f/index/12").unwrap()), None);
+    }
+
+    #[test]
+    fn what_a_key_is_of_can_be_told() {
+        let run: RunId = "word-count/42".parse().unwrap();
+        let task: TaskId = "count/3.1".parse().unwrap();
+        let made = attempt(&run, &task, 2);
+        assert_eq!(attempt_of(&run, &made), Some((task, 2)));
+        let (of, rest) = in_run(&made).unwrap();
+        assert_eq!((of, rest), (run.clone(), "tasks/count/3.1/attempt-2"));
+        assert_eq!(in_run(&header(&run)), None);
+        assert_eq!(number_of(&removed(&run)), Some(42));
+        let digest = Digest::of(b"x");
+        assert_eq!(run_of_memo(&memo(&digest, Timestamp(7), &run)), Some(run));
+        assert_eq!(digest_of(&blob(&digest)), Some(digest));
     }
 
     #[test]

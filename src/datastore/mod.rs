@@ -2,7 +2,8 @@
 //!
 //! [`object`] is the narrow trait below all of it; [`layout`] has every key. On top of them lie
 //! [`blob`] (bytes by digest), [`artifact`] (values of records and lists), [`run`] and
-//! [`journal`] (what happens), [`jobs`] (what is done elsewhere). [`cbor`] is the one form of values, [`codec`] and [`sealed`] how
+//! [`journal`] (what happens), [`jobs`] (what is done elsewhere). [`refs`] says what refers to what,
+//! [`gc`] removes what nothing refers to, [`removed`] is what stays of a run that was removed. [`cbor`] is the one form of values, [`codec`] and [`sealed`] how
 //! bytes are packed and protected, [`format`] and [`url`] which datastore it is.
 //!
 //! Uses `model`. Knows no sandbox, no executor and no terminal.
@@ -19,12 +20,15 @@ pub mod cbor;
 pub mod codec;
 pub mod copy;
 pub mod format;
+pub mod gc;
 pub mod jobs;
 pub mod journal;
 mod layout;
 pub mod lease;
 pub mod memo;
 pub mod object;
+pub mod refs;
+pub mod removed;
 pub mod run;
 mod sealed;
 pub mod url;
@@ -181,6 +185,28 @@ impl Datastore {
         Self {
             blobs: Blobs::new(Arc::new(layer), self.blobs.level()),
         }
+    }
+
+    /// The same, as if the blobs that are `hidden` were not in this one.
+    pub fn scratch_without(
+        &self,
+        directory: impl Into<std::path::PathBuf>,
+        hidden: &std::collections::BTreeSet<Digest>,
+    ) -> Self {
+        let above = Arc::new(LocalStore::new(directory));
+        let hidden = hidden.iter().map(layout::blob).collect();
+        let layer = Layer::hiding(self.store().clone(), above, hidden);
+        Self {
+            blobs: Blobs::new(Arc::new(layer), self.blobs.level()),
+        }
+    }
+
+    /// The length of a blob, as its head says: its bytes are not read.
+    ///
+    /// # Errors
+    /// [`BlobError`] when it is gone, or its head or the length of its file are not what they were.
+    pub async fn length(&self, digest: &Digest) -> Result<u64, BlobError> {
+        self.at_rest().length(digest).await
     }
 
     /// Reads a blob and compares all of it with its name.

@@ -10,6 +10,7 @@ use super::Datastore;
 use super::journal::{Journal, JournalError, JournalWriter};
 use super::layout as keys;
 use super::object::{Created, Key, ObjectStore, Replaced, StoreError};
+use super::removed;
 use super::sealed::{self, MAX_SEALED, Nonce, SealError};
 use crate::failpoint;
 use crate::model::event::{Event, RunStatus};
@@ -34,6 +35,14 @@ pub enum RunError {
     Missing {
         /// The run.
         run: RunId,
+    },
+    /// There was such a run.
+    #[error("run `{run}` was removed at {}", at.rfc3339())]
+    Removed {
+        /// The run.
+        run: RunId,
+        /// When.
+        at: Timestamp,
     },
     /// An object of it is not what was written.
     #[error("`{key}` of run `{run}` is damaged: {what}")]
@@ -169,11 +178,16 @@ impl Datastore {
     /// Opens a run.
     pub async fn run(&self, id: &RunId) -> Result<Run, RunError> {
         let header = read::<RunHeader>(&**self.store(), id, &keys::header(id), HEADER).await?;
-        let header = header.ok_or_else(|| RunError::Missing { run: id.clone() })?;
-        Ok(Run {
-            store: self.store().clone(),
-            header: Arc::new(header),
-        })
+        let Some(header) = header else {
+            removed::refuse(&**self.store(), id).await?;
+            return Err(RunError::Missing { run: id.clone() });
+        };
+        Ok(Run::of(self.store().clone(), header))
+    }
+
+    /// Where the header of a run is, for messages.
+    pub fn header_key(&self, id: &RunId) -> String {
+        keys::header(id).to_string()
     }
 
     /// The flows that have runs, in the order of their names.
@@ -231,6 +245,12 @@ impl Datastore {
 }
 
 impl Run {
+    /// The run with this header.
+    pub(super) fn of(store: Arc<dyn ObjectStore>, header: RunHeader) -> Self {
+        let header = Arc::new(header);
+        Self { store, header }
+    }
+
     /// Which run it is.
     pub fn id(&self) -> &RunId {
         &self.header.run
@@ -269,6 +289,27 @@ impl Run {
         self.journal().next().await
     }
 
+    /// The numbers of the segments that are there, whether others are missing between them or not.
+    pub async fn segment_numbers(&self) -> Result<Vec<u64>, StoreError> {
+        self.journal().numbers().await
+    }
+
+    /// Where a segment of its journal is, for messages.
+    pub fn segment_key(&self, segment: u64) -> String {
+        keys::segment(self.id(), segment).to_string()
+    }
+
+    /// Where its summary is, for messages.
+    pub fn summary_key(&self) -> String {
+        keys::summary(self.id()).to_string()
+    }
+
+    /// Where its noted results are, for messages.
+    pub fn memo_key(&self) -> String {
+        let header = self.header();
+        keys::memo(&header.module, header.created_at, self.id()).to_string()
+    }
+
     /// Opens its journal for appending, at the next free number.
     pub async fn writer(&self) -> Result<JournalWriter, JournalError> {
         self.journal().writer().await
@@ -294,6 +335,16 @@ impl Run {
         failpoint::reach("summary.put", &key);
         self.store.put(&key, bytes).await?;
         failpoint::reach("summary.stored", &key);
+        Ok(())
+    }
+
+    /// Removes what is kept of its end: for a run that has none.
+    pub async fn forget_end(&self) -> Result<(), RunError> {
+        let header = self.header();
+        let memo = keys::memo(&header.module, header.created_at, self.id());
+        for key in [keys::summary(self.id()), memo] {
+            self.store.delete(&key).await?;
+        }
         Ok(())
     }
 
@@ -353,6 +404,8 @@ impl Run {
                 None => self.store.create(&key, bytes).await? == Created::New,
             };
             if done {
+                // Whoever removes the run looks for tags after it has written that it does.
+                removed::refuse(&*self.store, self.id()).await?;
                 failpoint::reach("tags.changed", &key);
                 return Ok(true);
             }

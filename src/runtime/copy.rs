@@ -8,19 +8,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ciborium::Value as Cbor;
 use tokio::task::JoinSet;
 
 use super::past::{self, PastError};
 use crate::datastore::copy::CopyError;
 use crate::datastore::object::join;
+use crate::datastore::refs::Refs;
 use crate::datastore::{BlobError, Datastore, Run};
 use crate::failpoint;
-use crate::model::artifact::{Artifact, Value, ValueAt};
 use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::id::RunId;
-use crate::model::record::{Logs, Record};
 
 /// How many blobs are copied at once.
 const SIDE_BY_SIDE: usize = 8;
@@ -94,22 +92,19 @@ impl Copier {
         }
         let header = run.header();
         let mut wanted = past::code(&self.from, header).await?;
-        wanted.insert(header.module);
-        values(&mut wanted, header.parameters.iter());
-        let mut traces = BTreeSet::new();
+        let mut refs = Refs::of_header(header);
         // Segment by segment: a journal may be longer than the memory.
         let segments = run.segments().await.map_err(CopyError::from)?;
         for segment in 0..segments {
             let events = run.read_segment(segment).await.map_err(CopyError::from)?;
             for event in &events {
-                referred(&mut wanted, &mut traces, event);
+                refs.event(event);
             }
         }
-        for trace in &traces {
-            let found = self.traced(trace).await.map_err(blob)?;
-            wanted.extend(found);
+        for trace in &refs.traces {
+            wanted.extend(self.from.found_in(trace).await.map_err(blob)?);
         }
-        wanted.extend(traces);
+        wanted.extend(refs.all());
         self.blobs(wanted).await.map_err(blob)?;
         failpoint::reach("copy.blobs", run.id());
         let manifest = self.from.get_snapshot(&header.snapshot).await;
@@ -155,25 +150,6 @@ impl Copier {
         self.tally.bytes += bytes.load(Ordering::Relaxed);
         Ok(())
     }
-
-    /// The blobs to which a trace refers: whatever in it is the name of a blob that there is.
-    ///
-    /// A trace is a matter of the task that made it; that blobs are named by 32 bytes is all that is
-    /// known of it here.
-    async fn traced(&self, trace: &Digest) -> Result<Vec<Digest>, BlobError> {
-        let bytes = self.from.blobs().get(trace).await?;
-        let mut named = BTreeSet::new();
-        if let Ok(value) = ciborium::from_reader::<Cbor, _>(bytes.as_ref()) {
-            digests(&value, &mut named);
-        }
-        let mut found = Vec::new();
-        for digest in named {
-            if self.from.blobs().contains(&digest).await? {
-                found.push(digest);
-            }
-        }
-        Ok(found)
-    }
 }
 
 /// Whether the run has an end: by its summary, or by its journal where that was not written any more.
@@ -186,53 +162,4 @@ async fn has_ended(run: &Run) -> Result<bool, CopyError> {
     };
     let events = run.read_segment(last).await?;
     Ok(matches!(events.last(), Some(Event::RunEnded { .. })))
-}
-
-/// Every byte string of 32 bytes, and every text that is a digest.
-fn digests(value: &Cbor, found: &mut BTreeSet<Digest>) {
-    match value {
-        Cbor::Bytes(bytes) => {
-            if let Ok(bytes) = <[u8; 32]>::try_from(bytes.as_slice()) {
-                found.insert(blake3::Hash::from_bytes(bytes).into());
-            }
-        }
-        Cbor::Text(text) => found.extend(text.parse::<Digest>()),
-        Cbor::Array(all) => all.iter().for_each(|value| digests(value, found)),
-        Cbor::Map(all) => all.iter().for_each(|(key, value)| {
-            digests(key, found);
-            digests(value, found);
-        }),
-        Cbor::Tag(_, value) => digests(value, found),
-        _ => {}
-    }
-}
-
-fn values<'a>(wanted: &mut BTreeSet<Digest>, artifacts: impl Iterator<Item = &'a Artifact>) {
-    artifacts.for_each(|artifact| value(wanted, &artifact.value));
-}
-
-fn value(wanted: &mut BTreeSet<Digest>, value: &Value) {
-    if value.at == ValueAt::Blob {
-        wanted.insert(value.digest);
-    }
-}
-
-/// What an event refers to: blobs, and traces, which refer to more.
-fn referred(wanted: &mut BTreeSet<Digest>, traces: &mut BTreeSet<Digest>, event: &Event) {
-    if let Event::Caught { artifact, .. } = event {
-        value(wanted, &artifact.value);
-    }
-    if let Some((_, _, record)) = event.ending() {
-        let Record {
-            artifacts,
-            logs,
-            trace,
-            ..
-        } = record;
-        values(wanted, artifacts.iter());
-        traces.extend(trace);
-        if let Logs::Blob(logs) = logs {
-            value(wanted, logs);
-        }
-    }
 }

@@ -9,7 +9,8 @@
 //! gives for every attempt the assignment that led to it. On these two stand [`replay`], [`attach`],
 //! [`spin`] and [`why`]. [`resume`] and [`memo`] answer before the executor does: [`drive`] asks
 //! whatever is [`drive::Known`] about each assignment first. [`worker`] is the other end of an executor
-//! that makes attempts elsewhere, [`heard`] what it leaves there.
+//! that makes attempts elsewhere, [`heard`] what it leaves there. [`fsck`] looks for what is missing or
+//! damaged, [`repair`] gets it back.
 //!
 //! Uses every room below it. Knows no terminal: whoever wants to see events gets a channel.
 
@@ -23,12 +24,14 @@ pub mod drive;
 pub mod driver;
 pub mod elsewhere;
 pub mod fold;
+pub mod fsck;
 pub mod heard;
 pub mod journal;
 pub mod memo;
 mod parameters;
 pub mod past;
 pub mod prepare;
+pub mod repair;
 pub mod replay;
 pub mod resume;
 pub mod reuse;

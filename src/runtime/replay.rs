@@ -354,7 +354,8 @@ impl Ledger {
             let why = failure.kind.to_string();
             return self.with(|state| state.report.left_out.push((task, attempt, why)));
         }
-        let (again, printed) = again(&job, slot, clock).await;
+        let trace = job.record.trace.as_ref();
+        let (again, printed) = again(&job.site, &job.assignment, trace, slot, clock).await;
         if let Err(failure) = &again.result
             && compare::is_of_the_machine(failure)
         {
@@ -472,13 +473,19 @@ fn unreadable(what: &str, error: &BlobError) -> Difference {
     }
 }
 
-/// Makes an attempt, and makes it again when the machine fails.
-async fn again(job: &Job, slot: &mut Slot, clock: &dyn Clock) -> (Record, Vec<LogChunk>) {
+/// Makes an attempt that saw what is in its trace, and makes it again when the machine fails.
+pub(super) async fn again(
+    site: &Site,
+    assignment: &Assignment,
+    trace: Option<&Digest>,
+    slot: &mut Slot,
+    clock: &dyn Clock,
+) -> (Record, Vec<LogChunk>) {
     let mut tries = 0;
     loop {
         let ear = Ear::default();
-        let (voices, trace) = ((clock, &ear as &dyn Listener), job.record.trace.as_ref());
-        let record = repeat_attempt(&job.site, slot, &job.assignment, voices, trace).await;
+        let voices = (clock, &ear as &dyn Listener);
+        let record = repeat_attempt(site, slot, assignment, voices, trace).await;
         tries += 1;
         let failed = record.result.as_ref().err();
         if tries < TRIES && failed.is_some_and(|failure| failure.kind.is_infrastructure()) {

@@ -247,6 +247,9 @@ pub async fn create(
         wrun: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let run = datastore.create_run(program.graph.name(), header).await?;
+    if let Some(origin) = &run.header().origin {
+        datastore.refuse_removed(origin).await?;
+    }
     let site = Arc::new(site(datastore, &run, program, &machine.launcher));
     let mut scheduler = past::scheduler(run.header(), &site.graph);
     let commands = scheduler.start();

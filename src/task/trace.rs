@@ -166,6 +166,14 @@ fn is_fetch(asked: &Asked) -> bool {
 }
 
 /// The trace that was stored under `kept`, whose files are there.
+/// The blobs to which a trace that was kept refers, with their lengths; none when it is no trace.
+pub fn blobs(kept: &[u8]) -> Vec<(Digest, u64)> {
+    let sights: Vec<Sight> = ciborium::from_reader(kept).unwrap_or_default();
+    let taken = sights.iter().filter_map(|(_, found)| found.taken());
+    let blobs = taken.filter(|taken| taken.bytes.is_none());
+    blobs.map(|taken| (taken.digest, taken.size)).collect()
+}
+
 async fn read(datastore: &Datastore, kept: Option<&Digest>) -> Result<Vec<Sight>, Failure> {
     let unread = "the trace of the attempt cannot be read";
     let Some(digest) = kept else {

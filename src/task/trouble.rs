@@ -21,7 +21,7 @@ pub fn unreadable<E: Error + Stored + 'static>(what: &str, error: &E) -> Failure
         return infrastructure(what, error);
     }
     failure(FailureKind::Damaged, what, error).with_hint(
-        "bring the damaged object back from a copy, or compute it again: `wrun resume RUN --from STEP`, with the step that wrote it",
+        "`wrun fsck --data --repair` computes it again where that can be, and says what else can be done",
     )
 }
 

@@ -179,6 +179,25 @@ const SHAPES: &[Shape] = &[
         "run tags",
     ),
     shape(
+        "gc",
+        &["wrun gc --dry-run --json"],
+        "`removed` has `count` and `bytes` (as they are stored) of each kind of objects and of all as `total`: what \
+         goes, or with `--dry-run` would. `stays` and `unreadable` have `run` and `why`; `young` is what nothing \
+         refers to and is too young to go; `referred` counts blobs to which something refers.",
+        "dry_run runs stays unreadable removed young referred grace_ms",
+    ),
+    shape(
+        "fsck",
+        &[
+            "wrun fsck --json",
+            "wrun fsck --data --repair flaky/1 --json",
+        ],
+        "A fault has `kind`, `key` (where it is in the datastore), `what`, `affected` (twenty at most), `many`, `run`, \
+         `digest` where it has one, `repaired` and `remedy` (what can be done, or what was). `left` counts faults that were not \
+         repaired; `vain` (`run`, `task`, `why`) and `closed` (`run`, `why`) say why not.",
+        "whole runs segments blobs read bytes faults left vain closed",
+    ),
+    shape(
         "datastore copy",
         &["wrun datastore copy \"$WRUN_DATASTORE\" \"$HOME/copied\" penguins/1 --json"],
         "`runs` and `blobs` are those that are new there, `bytes` what was written.",

@@ -3,6 +3,7 @@
 //! - [`replay`], [`resume`], [`attach`], [`cache`], [`refused`]: the real `wrun`, over flows of every
 //!   shape;
 //! - [`tamper`]: whatever is altered in a datastore is found;
+//! - [`fsck`]: so does `wrun fsck`, and computes again what can be;
 //! - [`random`]: thousands of runs of flows that nobody thought of.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
@@ -11,6 +12,7 @@ mod attach;
 mod cache;
 mod faults;
 mod flowgen;
+mod fsck;
 mod lab;
 mod random;
 mod refused;

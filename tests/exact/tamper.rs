@@ -32,7 +32,7 @@ const N: &[u8] = &[4];
 
 /// Runs of flows that use all that there is, in one datastore: successes, failures, what was caught
 /// and rejected, logs and values of all sizes.
-async fn datastore() -> (Lab, BTreeMap<&'static str, Flow>) {
+pub async fn datastore() -> (Lab, BTreeMap<&'static str, Flow>) {
     let lab = Lab::new(2);
     let mut flows = BTreeMap::new();
     for name in ["shaky", "foreach", "disagree", "lenient"] {
@@ -122,7 +122,7 @@ async fn read_run(datastore: &Datastore, run: &Run) -> Result<(), String> {
 }
 
 /// What kind of object a key names.
-fn class(key: &Key) -> &'static str {
+pub fn class(key: &Key) -> &'static str {
     let key = key.as_str();
     match key.split('/').next() {
         Some("blobs") => "blob",

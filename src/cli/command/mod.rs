@@ -10,6 +10,8 @@ pub(crate) mod datastore;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod exit_codes;
+pub(crate) mod fsck;
+pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod graph;
 pub(crate) mod logs;

@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::layout::{HEADER, Header, Shape};
 use super::reader::{Source, whole};
-use super::{BlobError, is_intact, store_whole, unpack_whole};
+use super::{BlobError, reuse, unpack_whole};
 use crate::datastore::layout as keys;
 use crate::datastore::object::{ObjectStore, join};
 use crate::failpoint;
@@ -27,10 +27,19 @@ pub(super) async fn copy(
     to: &dyn ObjectStore,
     digest: &Digest,
 ) -> Result<Option<u64>, BlobError> {
-    let key = keys::blob(digest);
-    if is_intact(to, &key, digest).await? {
+    if reuse(to, &keys::blob(digest), digest).await? {
         return Ok(None);
     }
+    copy_over(from, to, digest).await.map(Some)
+}
+
+/// Copies blob `digest` over whatever is there; how many bytes were written.
+pub(super) async fn copy_over(
+    from: &Arc<dyn ObjectStore>,
+    to: &dyn ObjectStore,
+    digest: &Digest,
+) -> Result<u64, BlobError> {
+    let key = keys::blob(digest);
     let Some(first) = from.get_range(&key, 0, FIRST).await? else {
         return Err(BlobError::Missing { digest: *digest });
     };
@@ -40,8 +49,8 @@ pub(super) async fn copy(
         let packed = whole(&**from, &key, digest, first).await?;
         let (digest, checked) = (*digest, packed.clone());
         join(tokio::task::spawn_blocking(move || unpack_whole(&digest, &checked)).await)?;
-        store_whole(to, &key, &digest, packed).await?;
-        return Ok(Some(header.stored));
+        to.put(&key, packed).await?;
+        return Ok(header.stored);
     }
     let source = Arc::new(Source::open(from.clone(), key.clone(), *digest, header).await?);
     let mut upload = to.upload(HEADER).await?;
@@ -64,7 +73,7 @@ pub(super) async fn copy(
         .write(source.tables.write(header.length).into())
         .await?;
     upload.finish(&key, header.write(digest).into()).await?;
-    Ok(Some(header.stored))
+    Ok(header.stored)
 }
 
 /// The frames that are fetched with one request.

@@ -177,6 +177,26 @@ impl Blobs {
         is_intact(&*self.store, &keys::blob(digest), digest).await
     }
 
+    /// The length of a blob, as its head says.
+    ///
+    /// # Errors
+    /// [`BlobError`] when it is gone, or its head or the length of its file are not what they were.
+    pub async fn length(&self, digest: &Digest) -> Result<u64, BlobError> {
+        let key = keys::blob(digest);
+        match self.store.get_range(&key, 0, layout::HEADER).await? {
+            Some(part) => Ok(Header::parse(digest, &part.bytes, part.total)?.length),
+            None => Err(BlobError::Missing { digest: *digest }),
+        }
+    }
+
+    /// Puts a blob of `from` here, whatever is here under its name; verified on the way.
+    ///
+    /// # Errors
+    /// When it is gone or damaged there, or cannot be written here; nothing has changed here then.
+    pub async fn put_back(&self, digest: &Digest, from: &Self) -> Result<u64, BlobError> {
+        copy::copy_over(&from.store, &*self.store, digest).await
+    }
+
     /// Copies a blob to `to` unless it is there, verified on the way; how many bytes were written.
     ///
     /// # Errors
@@ -214,6 +234,18 @@ pub(crate) async fn is_intact(
     Ok(Header::parse(digest, &part.bytes, part.total).is_ok())
 }
 
+/// Whether `key` holds the blob `digest`, which whoever asks will refer to instead of writing it.
+///
+/// Before somebody refers to what others have written it is made young: what nothing refers to is
+/// removed when it is old.
+pub(crate) async fn reuse(
+    store: &dyn ObjectStore,
+    key: &Key,
+    digest: &Digest,
+) -> Result<bool, StoreError> {
+    Ok(is_intact(store, key, digest).await? && store.refresh(key).await?)
+}
+
 /// Stores a packed blob unless it is there and intact.
 pub(crate) async fn store_whole(
     store: &dyn ObjectStore,
@@ -223,14 +255,14 @@ pub(crate) async fn store_whole(
 ) -> Result<(), StoreError> {
     failpoint::reach("blob.store", key);
     // Much is not sent to be refused.
-    if packed.len() > ASK_FIRST && is_intact(store, key, digest).await? {
+    if packed.len() > ASK_FIRST && reuse(store, key, digest).await? {
         return Ok(());
     }
     let created = store.create(key, packed.clone()).await?;
     failpoint::reach("blob.stored", key);
     match created {
         Created::New => Ok(()),
-        Created::Exists if is_intact(store, key, digest).await? => Ok(()),
+        Created::Exists if reuse(store, key, digest).await? => Ok(()),
         // A blob that lost its end is worth less than the one at hand.
         Created::Exists => store.put(key, packed).await,
     }

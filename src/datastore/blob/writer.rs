@@ -205,7 +205,7 @@ impl Frames {
         }
         let digest = layout::root(&self.tables.subtrees, length);
         let key = keys::blob(&digest);
-        if super::is_intact(store, &key, &digest).await? {
+        if super::reuse(store, &key, &digest).await? {
             return Ok(digest);
         }
         let tables = self.tables.write(length);

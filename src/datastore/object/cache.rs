@@ -18,9 +18,11 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Created, Key, Object, ObjectStore, Pace, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Cleaning, Created, Key, Leftovers, Listed, Object, ObjectStore, Pace, Part, Prefix, Replaced,
+    StoreError, Upload, Version,
 };
 use crate::failpoint;
+use crate::model::time::Timestamp;
 
 /// The length of a block of an object.
 const BLOCK: u64 = 1 << 20;
@@ -135,6 +137,14 @@ impl Kept {
         name.update(&index.to_le_bytes());
         let name = name.finalize().to_hex();
         self.shelf.directory.join(&name[..2]).join(&name[2..])
+    }
+
+    /// Lets go of an object that is written anew: what is kept of it may be what was damaged.
+    fn forget(&self, key: &Key) {
+        let mut index = 0;
+        while fs::remove_file(self.file(key, index)).is_ok() {
+            index += 1;
+        }
     }
 
     fn put(&self, key: &Key, index: u64, block: &[u8], total: u64) -> io::Result<()> {
@@ -316,7 +326,9 @@ impl ObjectStore for CacheStore {
     }
 
     async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.inner.put(key, bytes).await
+        self.inner.put(key, bytes).await?;
+        self.kept.forget(key);
+        Ok(())
     }
 
     async fn replace(
@@ -337,12 +349,59 @@ impl ObjectStore for CacheStore {
         self.inner.list(prefix, after, limit).await
     }
 
+    async fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        self.inner.survey(prefix, after, limit).await
+    }
+
+    async fn refresh(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.refresh(key).await
+    }
+
+    async fn remove(&self, seen: &Listed) -> Result<bool, StoreError> {
+        self.inner.remove(seen).await
+    }
+
+    async fn leftovers(
+        &self,
+        before: Timestamp,
+        cleaning: Cleaning,
+    ) -> Result<Leftovers, StoreError> {
+        self.inner.leftovers(before, cleaning).await
+    }
+
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.inner.delete(key).await
     }
 
     async fn upload(&self, head: usize) -> Result<Box<dyn Upload>, StoreError> {
-        self.inner.upload(head).await
+        Ok(Box::new(CacheUpload {
+            kept: self.kept.clone(),
+            inner: self.inner.upload(head).await?,
+        }))
+    }
+}
+
+/// An upload after which nothing is kept of what was there before.
+struct CacheUpload {
+    kept: Arc<Kept>,
+    inner: Box<dyn Upload>,
+}
+
+#[async_trait]
+impl Upload for CacheUpload {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        self.inner.write(bytes).await
+    }
+
+    async fn finish(self: Box<Self>, key: &Key, head: Bytes) -> Result<(), StoreError> {
+        self.inner.finish(key, head).await?;
+        self.kept.forget(key);
+        Ok(())
     }
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Created, Key, ObjectStore, Prefix, Replaced, StoreError, Version};
+use super::{
+    Cleaning, Created, Key, Leftovers, Listed, ObjectStore, Prefix, Replaced, StoreError, Version,
+};
+use crate::model::time::Timestamp;
 
 fn key(text: &str) -> Key {
     Key::new(text).unwrap()
@@ -25,8 +28,11 @@ pub(crate) async fn all(store: Arc<dyn ObjectStore>) {
     replaces_only_what_is_unchanged(&*store).await;
     lists_in_order_and_in_pages(&*store).await;
     uploads_leave_all_or_nothing(&*store).await;
+    surveys_what_it_lists(&*store).await;
+    removes_what_it_saw_and_nothing_younger(&*store).await;
     one_of_many_creators_wins(&store).await;
     one_of_many_replacers_wins(&store).await;
+    of_a_refresh_and_a_removal_one_has_no_effect(&store).await;
     readers_see_whole_objects(&store).await;
 }
 
@@ -182,6 +188,71 @@ async fn uploads_leave_all_or_nothing(store: &dyn ObjectStore) {
     let again = store.upload(0).await.unwrap();
     again.finish(&key("u/x"), Bytes::new()).await.unwrap();
     assert_eq!(read(store, "u/x").await.unwrap(), "");
+}
+
+async fn survey(store: &dyn ObjectStore, prefix: &str) -> Vec<Listed> {
+    let prefix = Prefix::new(prefix).unwrap();
+    store.survey(&prefix, None, 1000).await.unwrap()
+}
+
+async fn surveys_what_it_lists(store: &dyn ObjectStore) {
+    let before = survey(store, "l/").await;
+    let prefix = Prefix::new("l/").unwrap();
+    let keys = store.list(&prefix, None, 1000).await.unwrap();
+    assert!(before.iter().map(|listed| &listed.key).eq(&keys));
+    assert!(before.iter().all(|listed| listed.size == 1));
+    let after = store.survey(&prefix, Some(&keys[2]), 2).await.unwrap();
+    assert_eq!(after, before[3..5]);
+    let none = store.leftovers(Timestamp(0), Cleaning::Remove).await;
+    assert_eq!(none.unwrap(), Leftovers::default());
+}
+
+async fn removes_what_it_saw_and_nothing_younger(store: &dyn ObjectStore) {
+    for name in ["m/a", "m/b"] {
+        store.put(&key(name), "x".into()).await.unwrap();
+    }
+    let seen = survey(store, "m/").await;
+    assert!(store.remove(&seen[0]).await.unwrap());
+    assert!(store.remove(&seen[0]).await.unwrap(), "it is gone already");
+    assert!(!store.refresh(&seen[0].key).await.unwrap());
+    assert!(store.refresh(&seen[1].key).await.unwrap());
+    // Somebody saw it when it was older than it is.
+    let older = Listed {
+        modified: Timestamp(seen[1].modified.0 - 1),
+        ..seen[1].clone()
+    };
+    assert!(!store.remove(&older).await.unwrap());
+    assert_eq!(read(store, "m/b").await.unwrap(), "x");
+    let young = survey(store, "m/").await;
+    assert!(young[0].modified >= seen[1].modified);
+    assert!(store.remove(&young[0]).await.unwrap());
+    assert_eq!(read(store, "m/b").await, None);
+}
+
+/// Whoever refreshes is told that it is gone, or it stays: never is it lost in between.
+async fn of_a_refresh_and_a_removal_one_has_no_effect(store: &Arc<dyn ObjectStore>) {
+    for round in 0..50 {
+        let at = key(&format!("race/age/{round}"));
+        store.put(&at, "x".into()).await.unwrap();
+        let seen = survey(&**store, "race/age/").await.pop().unwrap();
+        let seen = Listed {
+            // As old as nothing else is.
+            modified: Timestamp(seen.modified.0 - u64::from(round % 2 == 0)),
+            ..seen
+        };
+        let (one, two) = (store.clone(), store.clone());
+        let refreshing = tokio::spawn({
+            let at = at.clone();
+            async move { one.refresh(&at).await.unwrap() }
+        });
+        let removing = tokio::spawn(async move { two.remove(&seen).await.unwrap() });
+        let (refreshed, removed) = (refreshing.await.unwrap(), removing.await.unwrap());
+        let there = read(&**store, at.as_str()).await.is_some();
+        assert_eq!(there, !removed, "round {round}");
+        // A store that leaves what is fresh alone says true before it is removed.
+        assert!(refreshed || !there, "round {round}");
+        store.delete(&at).await.unwrap();
+    }
 }
 
 async fn one_of_many_creators_wins(store: &Arc<dyn ObjectStore>) {

@@ -11,9 +11,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Created, Key, Object, ObjectStore, Pace, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Cleaning, Created, Key, Leftovers, Listed, Object, ObjectStore, Pace, Part, Prefix, Replaced,
+    StoreError, Upload, Version,
 };
 use crate::aws::{Kind, Trouble};
+use crate::model::time::Timestamp;
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,6 +250,43 @@ impl ObjectStore for FaultStore {
                 prefix.as_str(),
                 self.0.inner.list(prefix, after, limit),
             )
+            .await
+    }
+
+    async fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        self.0
+            .call(
+                "survey",
+                prefix.as_str(),
+                self.0.inner.survey(prefix, after, limit),
+            )
+            .await
+    }
+
+    async fn refresh(&self, key: &Key) -> Result<bool, StoreError> {
+        self.0
+            .call("refresh", key.as_str(), self.0.inner.refresh(key))
+            .await
+    }
+
+    async fn remove(&self, seen: &Listed) -> Result<bool, StoreError> {
+        self.0
+            .call("remove", seen.key.as_str(), self.0.inner.remove(seen))
+            .await
+    }
+
+    async fn leftovers(
+        &self,
+        before: Timestamp,
+        cleaning: Cleaning,
+    ) -> Result<Leftovers, StoreError> {
+        self.0
+            .call("leftovers", "", self.0.inner.leftovers(before, cleaning))
             .await
     }
 

@@ -17,17 +17,23 @@ use rustix::fs::{FlockOperation, RenameFlags};
 use tempfile::NamedTempFile;
 
 use super::{
-    Created, Key, Object, ObjectStore, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Cleaning, Created, Key, Leftovers, Listed, Object, ObjectStore, Part, Prefix, Replaced,
+    StoreError, Upload, Version,
 };
 use crate::failpoint;
 use crate::model::digest::Digest;
+use crate::model::time::Timestamp;
 
+mod age;
 mod leftovers;
 mod upload;
 mod walk;
 
 /// The directory of files that have no final name yet. No key begins with it.
 pub(crate) const TMP: &str = "tmp";
+
+/// How often a directory that is missing is made, when others remove it as soon as it is made.
+const MAKINGS: usize = 16;
 
 /// One step of writing, told to a probe before it is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,13 +278,19 @@ impl Root {
             .expect("a file below the root has a directory");
         let mut temp = temp.into_temp_path();
         let naming = self.naming.read().unwrap_or_else(PoisonError::into_inner);
-        let named = match self.rename(&temp, &path, over) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                self.make_dir(dir)?;
-                self.rename(&temp, &path, over)
+        let mut named = self.rename(&temp, &path, over);
+        for _ in 0..MAKINGS {
+            match named {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                _ => break,
             }
-            other => other,
-        };
+            // Whoever removes the last file of a directory removes that too.
+            match self.make_dir(dir) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                made => made?,
+            }
+            named = self.rename(&temp, &path, over);
+        }
         match named {
             Ok(Named::Moved) => temp.disable_cleanup(true),
             Ok(Named::Linked) => {}
@@ -297,6 +309,8 @@ impl Root {
         failpoint::pass("local.rename", to.display())?;
         self.step(|| Step::Rename(self.relative(to)))?;
         if over {
+            // Whoever removes what is there looks at it first, and must not remove what comes now.
+            let _there = age::hold(to);
             return fs::rename(from, to).map(|()| Named::Moved);
         }
         move_new(from, to)
@@ -353,6 +367,31 @@ impl Root {
         };
         drop(lock);
         Ok(done)
+    }
+
+    fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let keys = walk::list(&self.path, prefix, after, limit)
+            .map_err(|(path, e)| StoreError::of("list", path.display(), e))?;
+        let mut listed = Vec::with_capacity(keys.len());
+        for key in keys {
+            let path = self.file(&key);
+            match age::look(&path) {
+                Ok((size, modified)) => listed.push(Listed {
+                    key,
+                    size,
+                    modified,
+                }),
+                // Gone meanwhile.
+                Err(e) if is_absent(&e) => {}
+                Err(e) => return Err(StoreError::of("list", path.display(), e)),
+            }
+        }
+        Ok(listed)
     }
 
     fn delete(&self, key: &Key) -> io::Result<()> {
@@ -470,6 +509,46 @@ impl ObjectStore for LocalStore {
         self.blocking(move |root| {
             walk::list(&root.path, &prefix, after.as_ref(), limit)
                 .map_err(|(path, e)| StoreError::of("list", path.display(), e))
+        })
+        .await
+    }
+
+    async fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let (prefix, after) = (prefix.clone(), after.cloned());
+        self.blocking(move |root| root.survey(&prefix, after.as_ref(), limit))
+            .await
+    }
+
+    async fn refresh(&self, key: &Key) -> Result<bool, StoreError> {
+        let key = key.clone();
+        self.blocking(move |root| root.writing(&key, |root| age::refresh(&root.file(&key))))
+            .await
+    }
+
+    async fn remove(&self, seen: &Listed) -> Result<bool, StoreError> {
+        let seen = seen.clone();
+        self.blocking(move |root| {
+            let path = root.file(&seen.key);
+            let wrong = |e| StoreError::of("delete", path.display(), e);
+            age::remove(&root.path, &path, seen.modified).map_err(wrong)
+        })
+        .await
+    }
+
+    async fn leftovers(
+        &self,
+        before: Timestamp,
+        cleaning: Cleaning,
+    ) -> Result<Leftovers, StoreError> {
+        self.blocking(move |root| {
+            let dir = root.path.join(TMP);
+            leftovers::of(&dir, before, cleaning)
+                .map_err(|e| StoreError::of("list", dir.display(), e))
         })
         .await
     }

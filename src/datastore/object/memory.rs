@@ -8,22 +8,38 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Created, Key, Object, ObjectStore, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Cleaning, Created, FRESH, Key, Leftovers, Listed, Object, ObjectStore, Part, Prefix, Replaced,
+    StoreError, Upload, Version,
 };
+use crate::model::time::Timestamp;
 
-/// What is under one key, and how often something was written to the store before it.
-type Entry = (Bytes, u64);
+/// What is under one key, how often something was written to the store before it, and when it was
+/// written.
+type Entry = (Bytes, u64, Timestamp);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Objects {
     entries: BTreeMap<Key, Entry>,
     writes: u64,
+    now: Timestamp,
+}
+
+impl Default for Objects {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            writes: 0,
+            // Not the beginning, before which there is no time.
+            now: Timestamp(1 << 50),
+        }
+    }
 }
 
 impl Objects {
     fn put(&mut self, key: &Key, bytes: Bytes) {
         self.writes += 1;
-        self.entries.insert(key.clone(), (bytes, self.writes));
+        self.entries
+            .insert(key.clone(), (bytes, self.writes, self.now));
     }
 }
 
@@ -35,6 +51,11 @@ impl MemoryStore {
     /// A store without objects.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets the clock of the store, which does not move by itself.
+    pub fn set_time(&self, now: Timestamp) {
+        self.lock().now = now;
     }
 
     fn lock(&self) -> MutexGuard<'_, Objects> {
@@ -52,7 +73,7 @@ impl ObjectStore for MemoryStore {
 
     async fn get(&self, key: &Key, limit: u64) -> Result<Option<Object>, StoreError> {
         let objects = self.lock();
-        let Some((bytes, version)) = objects.entries.get(key) else {
+        let Some((bytes, version, _)) = objects.entries.get(key) else {
             return Ok(None);
         };
         let size = bytes.len() as u64;
@@ -76,7 +97,7 @@ impl ObjectStore for MemoryStore {
         len: usize,
     ) -> Result<Option<Part>, StoreError> {
         let objects = self.lock();
-        let Some((bytes, _)) = objects.entries.get(key) else {
+        let Some((bytes, ..)) = objects.entries.get(key) else {
             return Ok(None);
         };
         let start = usize::try_from(offset)
@@ -111,7 +132,7 @@ impl ObjectStore for MemoryStore {
     ) -> Result<Replaced, StoreError> {
         let mut objects = self.lock();
         match objects.entries.get(key) {
-            Some((_, found)) if found.to_string() == version.0 => {
+            Some((_, found, _)) if found.to_string() == version.0 => {
                 objects.put(key, bytes);
                 Ok(Replaced::Done)
             }
@@ -125,16 +146,53 @@ impl ObjectStore for MemoryStore {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Key>, StoreError> {
+        let found = self.survey(prefix, after, limit).await?;
+        Ok(found.into_iter().map(|listed| listed.key).collect())
+    }
+
+    async fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
         let objects = self.lock();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let inside = |key: &&Key| key.as_str().starts_with(prefix.as_str());
         let range = objects.entries.range::<Key, _>((start, Bound::Unbounded));
-        Ok(range
-            .map(|(key, _)| key)
-            .filter(inside)
-            .take(limit)
-            .cloned()
-            .collect())
+        let inside = range.filter(|(key, _)| key.as_str().starts_with(prefix.as_str()));
+        let listed = inside.map(|(key, (bytes, _, modified))| Listed {
+            key: key.clone(),
+            size: bytes.len() as u64,
+            modified: *modified,
+        });
+        Ok(listed.take(limit).collect())
+    }
+
+    async fn refresh(&self, key: &Key) -> Result<bool, StoreError> {
+        let mut objects = self.lock();
+        let now = objects.now;
+        let Some((_, _, modified)) = objects.entries.get_mut(key) else {
+            return Ok(false);
+        };
+        if now.micros_since(*modified) > FRESH.as_micros() as u64 {
+            *modified = now;
+        }
+        Ok(true)
+    }
+
+    async fn remove(&self, seen: &Listed) -> Result<bool, StoreError> {
+        let mut objects = self.lock();
+        match objects.entries.get(&seen.key) {
+            Some((_, _, modified)) if *modified > seen.modified => Ok(false),
+            _ => {
+                objects.entries.remove(&seen.key);
+                Ok(true)
+            }
+        }
+    }
+
+    async fn leftovers(&self, _: Timestamp, _: Cleaning) -> Result<Leftovers, StoreError> {
+        Ok(Leftovers::default())
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::aws::{Kind, Trouble};
+use crate::model::time::Timestamp;
 
 pub mod cache;
 #[cfg(test)]
@@ -154,6 +155,38 @@ pub struct Part {
     /// The length of the whole object.
     pub total: u64,
 }
+
+/// An object as a survey tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: Key,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was written or refreshed, by the clock of the store.
+    pub modified: Timestamp,
+}
+
+/// What killed writers have left that has no key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// How many there are: temporary files, uploads without an end.
+    pub count: u64,
+    /// How many bytes they take, as far as the store tells.
+    pub bytes: u64,
+}
+
+/// Whether leftovers are only counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleaning {
+    /// They are counted.
+    Look,
+    /// They are counted and removed.
+    Remove,
+}
+
+/// How old an object may be for [`ObjectStore::refresh`] to leave it as it is.
+pub const FRESH: Duration = Duration::from_secs(30 * 60);
 
 /// What [`ObjectStore::create`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -394,6 +427,37 @@ pub trait ObjectStore: Send + Sync + fmt::Debug {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Key>, StoreError>;
+
+    /// As [`ObjectStore::list`], and says of each object how long it is and when it was written.
+    async fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError>;
+
+    /// Makes an object as young as one that was written now, without changing its bytes.
+    ///
+    /// One that is younger than [`FRESH`] may be left as it is. True says that it is there, and that
+    /// no [`ObjectStore::remove`] of somebody who saw it older takes it away: of a refresh and a
+    /// removal at the same time one has no effect. False says that it is not there, or cannot be
+    /// refreshed: then it has to be written.
+    async fn refresh(&self, key: &Key) -> Result<bool, StoreError>;
+
+    /// Removes an object unless it was written or refreshed after it was `seen`.
+    ///
+    /// True when it is gone, whoever removed it. Need not be durable: an object that comes back after
+    /// the loss of power is removed another time.
+    async fn remove(&self, seen: &Listed) -> Result<bool, StoreError>;
+
+    /// What killed writers have left before `before`, by the clock of the store.
+    ///
+    /// What a writer may still be at is left alone.
+    async fn leftovers(
+        &self,
+        before: Timestamp,
+        cleaning: Cleaning,
+    ) -> Result<Leftovers, StoreError>;
 
     /// Removes an object; nothing happens when there is none.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;

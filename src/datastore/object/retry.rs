@@ -13,8 +13,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Created, Key, Object, ObjectStore, Pace, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Cleaning, Created, Key, Leftovers, Listed, Object, ObjectStore, Pace, Part, Prefix, Replaced,
+    StoreError, Upload, Version,
 };
+use crate::model::time::Timestamp;
 
 /// How often and when a request is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,6 +269,35 @@ impl ObjectStore for RetryStore {
     ) -> Result<Vec<Key>, StoreError> {
         self.retry
             .run(|| self.inner.list(prefix, after, limit))
+            .await
+    }
+
+    async fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        self.retry
+            .run(|| self.inner.survey(prefix, after, limit))
+            .await
+    }
+
+    async fn refresh(&self, key: &Key) -> Result<bool, StoreError> {
+        self.retry.run(|| self.inner.refresh(key)).await
+    }
+
+    async fn remove(&self, seen: &Listed) -> Result<bool, StoreError> {
+        self.retry.run(|| self.inner.remove(seen)).await
+    }
+
+    async fn leftovers(
+        &self,
+        before: Timestamp,
+        cleaning: Cleaning,
+    ) -> Result<Leftovers, StoreError> {
+        self.retry
+            .run(|| self.inner.leftovers(before, cleaning))
             .await
     }
 

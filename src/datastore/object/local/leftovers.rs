@@ -11,6 +11,10 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::FlockOperation;
 
+use super::super::{Cleaning, Leftovers};
+use super::age;
+use crate::model::time::Timestamp;
+
 /// How the names of temporary files begin.
 pub(super) const PREFIX: &str = "w";
 
@@ -28,10 +32,6 @@ pub(super) fn remove(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else {
         return;
     };
-    let is_temporary = |entry: &DirEntry| {
-        let name = entry.file_name();
-        name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
-    };
     let mut left = entries.flatten().filter(is_temporary).peekable();
     if left.peek().is_none() {
         return;
@@ -41,6 +41,45 @@ pub(super) fn remove(dir: &Path) {
         // Another process may be doing the same.
         let _ = remove_left(&entry, now);
     }
+}
+
+/// What killed writers have left in `dir` before `before`; removed where that is asked for.
+pub(super) fn of(dir: &Path, before: Timestamp, cleaning: Cleaning) -> io::Result<Leftovers> {
+    let mut found = Leftovers::default();
+    let entries = match fs::read_dir(dir) {
+        Err(e) if super::is_absent(&e) => return Ok(found),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if !is_temporary(&entry) {
+            continue;
+        }
+        // One that is gone meanwhile was no leftover.
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        if !metadata.is_file() || age::modified(&metadata)? >= before {
+            continue;
+        }
+        let Ok(file) = File::open(entry.path()) else {
+            continue;
+        };
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        if cleaning == Cleaning::Remove {
+            fs::remove_file(entry.path())?;
+        }
+        found.count += 1;
+        found.bytes += metadata.len();
+    }
+    Ok(found)
+}
+
+fn is_temporary(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
 }
 
 /// Now, by the clock that also dates the files, which may be that of another machine.

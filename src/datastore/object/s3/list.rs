@@ -1,8 +1,10 @@
 //! Listing keys, page by page.
 
-use super::Bucket;
+use aws_sdk_s3::types::Object;
+
+use super::{Bucket, age};
 use crate::aws::Trouble;
-use crate::datastore::object::{Key, Prefix, StoreError};
+use crate::datastore::object::{Key, Listed, Prefix, StoreError};
 
 const LIST: &str = "s3:ListBucket";
 /// The most keys that S3 gives at once.
@@ -14,22 +16,28 @@ impl Bucket {
         prefix: &Prefix,
         after: Option<&Key>,
         limit: usize,
-    ) -> Result<Vec<Key>, StoreError> {
+    ) -> Result<Vec<Listed>, StoreError> {
         let mut keys = Vec::new();
         let mut after = after.map(|key| self.object(key));
         while keys.len() < limit {
             let (page, is_last) = self.page(prefix, after, limit - keys.len()).await?;
-            after = page.last().cloned();
-            let own = page.iter().filter_map(|name| {
-                // What has no name of ours is not ours.
-                Key::new(name.strip_prefix(&self.prefix)?).ok()
-            });
-            keys.extend(own);
+            after = page.last().and_then(|object| object.key.clone());
+            keys.extend(page.iter().filter_map(|object| self.own(object)));
             if is_last || after.is_none() {
                 break;
             }
         }
         Ok(keys)
+    }
+
+    /// What an object is to us; what has no name of ours is not ours.
+    fn own(&self, object: &Object) -> Option<Listed> {
+        let name = object.key()?.strip_prefix(&self.prefix)?;
+        Some(Listed {
+            key: Key::new(name).ok()?,
+            size: object.size().unwrap_or(0).max(0) as u64,
+            modified: age::time(object.last_modified()),
+        })
     }
 
     /// Whether the bucket has nothing below the prefix, whatever its name.
@@ -38,13 +46,13 @@ impl Bucket {
         Ok(page.is_empty())
     }
 
-    /// Names of objects after `after`, and whether they are the last.
+    /// Objects after `after`, and whether they are the last.
     async fn page(
         &self,
         prefix: &Prefix,
         after: Option<String>,
         limit: usize,
-    ) -> Result<(Vec<String>, bool), StoreError> {
+    ) -> Result<(Vec<Object>, bool), StoreError> {
         let begin = format!("{}{}", self.prefix, prefix.as_str());
         let request = self.client.list_objects_v2().bucket(&self.name);
         let answer = request
@@ -58,8 +66,6 @@ impl Bucket {
                 self.error("list", place, Trouble::of(LIST, &error))
             })?;
         let is_last = !answer.is_truncated().unwrap_or(false);
-        let names = answer.contents.unwrap_or_default();
-        let names = names.into_iter().filter_map(|object| object.key).collect();
-        Ok((names, is_last))
+        Ok((answer.contents.unwrap_or_default(), is_last))
     }
 }

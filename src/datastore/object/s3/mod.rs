@@ -21,10 +21,14 @@ use tokio::sync::Semaphore;
 
 use super::retry::Retry;
 use super::{
-    Created, Key, Object, ObjectStore, Pace, Part, Prefix, Replaced, StoreError, Upload, Version,
+    Cleaning, Created, Key, Leftovers, Listed, Object, ObjectStore, Pace, Part, Prefix, Replaced,
+    StoreError, Upload, Version,
 };
 use crate::aws::{Kind, PathStyle, SdkConfig, Trouble};
+use crate::model::time::Timestamp;
 
+mod age;
+mod leftovers;
 mod list;
 mod parts;
 mod read;
@@ -209,7 +213,33 @@ impl ObjectStore for S3Store {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Key>, StoreError> {
+        let listed = self.0.list(prefix, after, limit).await?;
+        Ok(listed.into_iter().map(|listed| listed.key).collect())
+    }
+
+    async fn survey(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
         self.0.list(prefix, after, limit).await
+    }
+
+    async fn refresh(&self, key: &Key) -> Result<bool, StoreError> {
+        self.0.refresh(key).await
+    }
+
+    async fn remove(&self, seen: &Listed) -> Result<bool, StoreError> {
+        self.0.remove(seen).await
+    }
+
+    async fn leftovers(
+        &self,
+        before: Timestamp,
+        cleaning: Cleaning,
+    ) -> Result<Leftovers, StoreError> {
+        self.0.leftovers(before, cleaning).await
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {

@@ -92,6 +92,56 @@ async fn a_large_object_goes_in_parts_and_one_that_fails_leaves_nothing() {
     assert_eq!(uploads(&moto), 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_changes_what_tells_versions_apart_and_no_byte() {
+    let Some(moto) = server() else { return };
+    let store = store(&moto.endpoint(), "team/a b");
+    for size in [100, 12 << 20] {
+        let key = Key::new("object~1").unwrap();
+        let bytes = noise(size);
+        store.put(&key, bytes.clone()).await.unwrap();
+        let mut before = store.get(&key, 1 << 30).await.unwrap().unwrap();
+        let prefix = Prefix::all();
+        let seen = store.survey(&prefix, None, 9).await.unwrap().pop().unwrap();
+        for parts in [Some(1), None, Some(1)] {
+            match parts {
+                Some(parts) => store.0.copy_parts(&key, size as u64, parts).await,
+                None => store.0.copy_whole(&key).await,
+            }
+            .unwrap();
+            let now = store.get(&key, 1 << 30).await.unwrap().unwrap();
+            assert!(now.bytes == bytes);
+            assert_ne!(now.version, before.version);
+            before = now;
+        }
+        let older = Listed {
+            modified: Timestamp(seen.modified.0 - 1),
+            ..seen
+        };
+        assert!(!store.remove(&older).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_nobody_ended_is_found_and_let_go_of() {
+    let Some(moto) = server() else { return };
+    let store = store(&moto.endpoint(), "p");
+    let other = self::store(&moto.endpoint(), "another");
+    for (store, name) in [(&store, "a"), (&other, "b")] {
+        let begun = Sent::begin(store, &Key::new(name).unwrap()).await;
+        // As a killed process leaves it.
+        std::mem::forget(begun);
+    }
+    let all = Timestamp(u64::MAX);
+    let found = store.leftovers(Timestamp(0), Cleaning::Remove).await;
+    assert_eq!(found.unwrap().count, 0, "it may still be going on");
+    assert_eq!(store.leftovers(all, Cleaning::Look).await.unwrap().count, 1);
+    assert_eq!(uploads(&moto), 2);
+    let found = store.leftovers(all, Cleaning::Remove).await.unwrap();
+    assert_eq!((found.count, uploads(&moto)), (1, 1));
+    assert_eq!(other.leftovers(all, Cleaning::Look).await.unwrap().count, 1);
+}
+
 /// How many multipart uploads are going on.
 fn uploads(moto: &Moto) -> usize {
     let (status, text) = moto.request("GET", "/bucket?uploads");

@@ -2,7 +2,7 @@
 //!
 //! The multipart upload begins when the name of the object is known, so one that is dropped before
 //! has left nothing anywhere. One that fails later is aborted; what a killed process leaves goes by a
-//! rule of the bucket (`AbortIncompleteMultipartUpload`).
+//! rule of the bucket (`AbortIncompleteMultipartUpload`), or with `wrun gc`.
 //!
 //! Checksums: the algorithm is named when the upload begins, each part carries its own, and all are
 //! said again at the end; or none of this is done. A server that is strict refuses anything between.
@@ -272,7 +272,7 @@ async fn part(
 }
 
 /// Lets go of what was sent. Where that fails, a rule of the bucket has to.
-async fn abort(bucket: &Bucket, key: &Key, id: &str) {
+pub(super) async fn abort(bucket: &Bucket, key: &Key, id: &str) {
     let once = || async {
         let request = bucket.client.abort_multipart_upload().bucket(&bucket.name);
         let sent = request.key(bucket.object(key)).upload_id(id).send().await;

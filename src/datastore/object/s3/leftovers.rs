@@ -1,0 +1,75 @@
+//! Uploads that somebody has begun and never ended: they cost as much as objects, and no listing shows
+//! them.
+
+use aws_sdk_s3::types::MultipartUpload;
+
+use super::{Bucket, age, upload};
+use crate::aws::Trouble;
+use crate::datastore::object::{Cleaning, Key, Leftovers, StoreError};
+use crate::model::time::Timestamp;
+
+const LIST: &str = "s3:ListBucketMultipartUploads";
+const LIST_PARTS: &str = "s3:ListMultipartUploadParts";
+
+impl Bucket {
+    pub(super) async fn leftovers(
+        &self,
+        before: Timestamp,
+        cleaning: Cleaning,
+    ) -> Result<Leftovers, StoreError> {
+        let mut found = Leftovers::default();
+        let mut after = (None, None);
+        loop {
+            let request = self.client.list_multipart_uploads().bucket(&self.name);
+            let request = request
+                .prefix(&self.prefix)
+                .set_key_marker(after.0)
+                .set_upload_id_marker(after.1);
+            let page = request.send().await.map_err(|error| {
+                let place = format!("s3://{}/{}", self.name, self.prefix);
+                self.error("list the uploads of", place, Trouble::of(LIST, &error))
+            })?;
+            for upload in page.uploads() {
+                let Some((key, id)) = self.left(upload, before) else {
+                    continue;
+                };
+                found.count += 1;
+                found.bytes += self.length_of(&key, id).await?;
+                if cleaning == Cleaning::Remove {
+                    upload::abort(self, &key, id).await;
+                }
+            }
+            if !page.is_truncated().unwrap_or(false) {
+                return Ok(found);
+            }
+            after = (page.next_key_marker, page.next_upload_id_marker);
+        }
+    }
+
+    /// The object and the id of an upload of ours that was begun before `before`.
+    fn left<'a>(&self, upload: &'a MultipartUpload, before: Timestamp) -> Option<(Key, &'a str)> {
+        let name = upload.key()?.strip_prefix(&self.prefix)?;
+        let is_old = age::time(upload.initiated()) < before;
+        let key = Key::new(name).ok()?;
+        is_old.then_some((key, upload.upload_id()?))
+    }
+
+    /// How many bytes of an upload have arrived, as far as one listing tells: a thousand parts.
+    async fn length_of(&self, key: &Key, id: &str) -> Result<u64, StoreError> {
+        let request = self.client.list_parts().bucket(&self.name);
+        let sent = request.key(self.object(key)).upload_id(id).send().await;
+        let parts = match sent {
+            Ok(parts) => parts,
+            Err(error) => {
+                let trouble = Trouble::of(LIST_PARTS, &error);
+                // Ended meanwhile.
+                if trouble.code.as_deref() == Some("NoSuchUpload") {
+                    return Ok(0);
+                }
+                return Err(self.error("list the uploads of", self.place(key), trouble));
+            }
+        };
+        let sizes = parts.parts().iter().filter_map(|part| part.size());
+        Ok(sizes.map(|size| size.max(0) as u64).sum())
+    }
+}

@@ -1,0 +1,225 @@
+//! Reads one run: its header, its code, its journal, and what is kept beside that.
+
+use std::collections::BTreeMap;
+
+use super::{Fault, FsckError, Kind, Remedy, Report};
+use crate::datastore::refs::Refs;
+use crate::datastore::{BlobError, Datastore, JournalError, Run, RunError};
+use crate::model::digest::Digest;
+use crate::model::id::RunId;
+use crate::runtime::books::Books;
+use crate::runtime::past;
+use crate::snapshot::manifest::{Manifest, ManifestError};
+use crate::task::trace;
+
+/// The most missing segments of one journal that are named.
+const GAPS: u64 = 100;
+
+/// Blobs, with their lengths where these are known.
+type Referred = BTreeMap<Digest, Option<u64>>;
+
+/// Checks the objects of a run, and gives the blobs that it refers to.
+pub(super) async fn check(
+    datastore: &Datastore,
+    id: &RunId,
+    report: &mut Report,
+) -> Result<Referred, FsckError> {
+    let mut referred = Referred::new();
+    let run = match datastore.run(id).await {
+        Ok(run) => run,
+        Err(error) => {
+            let (key, what) = wrong(datastore, id, error)?;
+            let fault = Fault::of_run(id, Kind::Header, key, what);
+            report.faults.push(fault);
+            return Ok(referred);
+        }
+    };
+    let before = report.faults.len();
+    code(datastore, &run, &mut referred, report).await?;
+    take(&mut referred, &Refs::of_header(run.header()));
+    journal(datastore, &run, &mut referred, report).await?;
+    if report.faults.len() == before {
+        books(datastore, &run, report).await?;
+    }
+    if let Err(error) = run.tags().await {
+        let (key, what) = wrong(datastore, id, error)?;
+        let fault = Fault::of_run(id, Kind::Tags, key, what);
+        report.faults.push(fault);
+    }
+    Ok(referred)
+}
+
+/// Where something of a run is that is damaged, missing or not understood, and what is wrong with it.
+fn wrong(
+    datastore: &Datastore,
+    run: &RunId,
+    error: RunError,
+) -> Result<(String, String), FsckError> {
+    match error {
+        RunError::Damaged { key, what, .. } => Ok((key.to_string(), what)),
+        RunError::Newer { key, version, .. } => Ok((key.to_string(), newer(version))),
+        RunError::Missing { .. } => Ok((datastore.header_key(run), "it is missing".to_owned())),
+        error => Err(error.into()),
+    }
+}
+
+fn newer(version: u8) -> String {
+    format!("it has version {version}, which this wrun does not know; use a newer one")
+}
+
+fn take(referred: &mut Referred, refs: &Refs) {
+    for digest in refs.all() {
+        referred.entry(digest).or_default();
+    }
+    for (digest, size) in &refs.values {
+        referred.insert(*digest, Some(*size));
+    }
+}
+
+async fn code(
+    datastore: &Datastore,
+    run: &Run,
+    referred: &mut Referred,
+    report: &mut Report,
+) -> Result<(), FsckError> {
+    let snapshot = run.header().snapshot;
+    let what = match Manifest::load(datastore, &snapshot).await {
+        Ok(manifest) => {
+            let files = manifest.files.iter().map(|file| (file.digest, file.size));
+            let module = (manifest.module.digest, manifest.module.size);
+            referred.extend(files.chain([module]).map(|(it, size)| (it, Some(size))));
+            return Ok(());
+        }
+        Err(ManifestError::Read {
+            source: BlobError::Store(error),
+            ..
+        }) => return Err(error.into()),
+        Err(ManifestError::Read { source, .. }) => source.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let key = format!("snapshots/{snapshot}");
+    let mut fault = Fault::of_run(run.id(), Kind::Snapshot, key, what);
+    fault.digest = Some(snapshot);
+    // Runs of one flow have one snapshot in common, which is one fault.
+    match report.faults.iter_mut().find(|it| it.key == fault.key) {
+        Some(known) => {
+            known.many += 1;
+            known.affected.extend(fault.affected);
+            known.affected.truncate(super::NAMED);
+        }
+        None => report.faults.push(fault),
+    }
+    Ok(())
+}
+
+async fn journal(
+    datastore: &Datastore,
+    run: &Run,
+    referred: &mut Referred,
+    report: &mut Report,
+) -> Result<(), FsckError> {
+    let mut next = 0;
+    for number in run.segment_numbers().await? {
+        for gap in (next..number).take(GAPS as usize) {
+            let what = "it is missing though later ones are there".to_owned();
+            let fault = Fault::of_run(run.id(), Kind::Segment, run.segment_key(gap), what);
+            report.faults.push(fault);
+        }
+        next = number + 1;
+        let events = match run.read_segment(number).await {
+            Ok(events) => events,
+            Err(error) => {
+                let what = match error {
+                    JournalError::Damaged { what, .. } => what,
+                    JournalError::Newer { version, .. } => newer(version),
+                    error => return Err(error.into()),
+                };
+                let fault = Fault::of_run(run.id(), Kind::Segment, run.segment_key(number), what);
+                report.faults.push(fault);
+                continue;
+            }
+        };
+        report.segments += 1;
+        let mut refs = Refs::default();
+        events.iter().for_each(|event| refs.event(event));
+        take(referred, &refs);
+        for digest in &refs.traces {
+            // One that cannot be read is found with the other blobs.
+            let Ok(bytes) = datastore.blobs().get(digest).await else {
+                continue;
+            };
+            let files = trace::blobs(&bytes);
+            referred.extend(files.into_iter().map(|(it, size)| (it, Some(size))));
+        }
+    }
+    Ok(())
+}
+
+/// Compares what is kept beside the journal with it.
+async fn books(datastore: &Datastore, run: &Run, report: &mut Report) -> Result<(), FsckError> {
+    let graph = past::told(datastore, run.header()).await?;
+    let scheduler = past::scheduler(run.header(), &std::sync::Arc::new(graph));
+    let mut books = Books::default();
+    let mut said = Vec::new();
+    let folded = past::fold(run, scheduler, async |event, answer, _| {
+        said.extend(books.enter(event, &answer));
+    });
+    let segments = match folded.await {
+        Ok((_, segments)) => segments,
+        Err(past::PastError::Illegal { source, .. }) => {
+            let key = run.segment_key(0);
+            let what = format!("the journal contradicts itself: {source}");
+            report
+                .faults
+                .push(Fault::of_run(run.id(), Kind::Segment, key, what));
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for difference in said {
+        let what = format!(
+            "{}: {} instead of {}",
+            difference.what, difference.before, difference.now
+        );
+        let fault = Fault::of_run(run.id(), Kind::Segment, run.segment_key(0), what);
+        report.faults.push(fault);
+    }
+    // What else is wrong with it is found below.
+    if books.ended().is_some() && matches!(run.summary().await, Ok(None)) {
+        let what = "it is missing though the run has ended".to_owned();
+        let fault = Fault::of_run(run.id(), Kind::Summary, run.summary_key(), what);
+        report.faults.push(fault);
+    }
+    let found = match books.close(run, segments).await {
+        Err(past::PastError::Run(error @ RunError::Newer { .. })) => {
+            let (key, what) = wrong(datastore, run.id(), error)?;
+            let kind = match key == run.memo_key() {
+                true => Kind::Results,
+                false => Kind::Summary,
+            };
+            let mut fault = Fault::of_run(run.id(), kind, key, what);
+            // Whoever knows more has written it, and it is not for us to write it anew.
+            fault.remedy = Remedy::Lost;
+            report.faults.push(fault);
+            return Ok(());
+        }
+        found => found?,
+    };
+    for difference in found {
+        // A journal that is shorter than what was noted of it has lost its end.
+        let (kind, key) = match difference.what.as_str() {
+            "noted results" => (Kind::Results, run.memo_key()),
+            "journal" => (Kind::Segment, run.segment_key(segments)),
+            _ => (Kind::Summary, run.summary_key()),
+        };
+        let what = match kind {
+            Kind::Results => difference.now,
+            _ => format!(
+                "{}: {} instead of {}",
+                difference.what, difference.before, difference.now
+            ),
+        };
+        report.faults.push(Fault::of_run(run.id(), kind, key, what));
+    }
+    Ok(())
+}
