@@ -22,6 +22,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::aws::PathStyle;
+use crate::model::confinement::Confinement;
 use crate::model::grant::Grants;
 use crate::model::header::{ExecutorKind, Limits, StepSettings};
 use crate::model::name::StepName;
@@ -97,6 +98,8 @@ pub struct Settings {
     pub path_style: PathStyle,
     /// Where chance comes from.
     pub seed: Seed,
+    /// How much cells must be confined.
+    pub confinement: Confinement,
     /// The limits of every sandbox.
     pub limits: Limits,
     /// What the operator says about single steps.
@@ -312,6 +315,7 @@ impl Settings {
             blob_cache_mib: 4096,
             path_style: PathStyle::Auto,
             seed: Seed::Fixed(0),
+            confinement: Confinement::default(),
             limits: Limits::default(),
             steps: BTreeMap::new(),
             grants: Grants::default(),

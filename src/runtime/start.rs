@@ -35,6 +35,7 @@ use crate::sandbox::engine::engine_id;
 use crate::scheduler::{Command, Policy, Scheduler};
 use crate::task::attempt::Clock;
 use crate::task::grants::Secrets;
+use crate::task::secret::Surroundings;
 use crate::task::site::Site;
 use crate::task::values::Values;
 
@@ -245,7 +246,8 @@ pub async fn create(
         wrun: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let run = datastore.create_run(program.graph.name(), header).await?;
-    let site = Arc::new(site(datastore, &run, program, &machine.launcher));
+    let secrets = secrets(&run, None, &*machine.clock).await;
+    let site = Arc::new(site(datastore, &run, program, &machine.launcher, secrets));
     let mut scheduler = past::scheduler(run.header(), &site.graph);
     let commands = scheduler.start();
     Ok(Started {
@@ -270,12 +272,20 @@ pub(super) async fn known(site: &Arc<Site>) -> Result<Box<dyn Known>, StoreError
     })
 }
 
+/// The secrets of `run`, or of one of its steps, as far as they are at hand here and now.
+pub(super) async fn secrets(run: &Run, step: Option<&StepName>, clock: &dyn Clock) -> Secrets {
+    let variable = |name: &str| std::env::var(name).ok();
+    let around = Surroundings::new(&variable, clock.now());
+    Secrets::of(&run.header().grants, step, &around).await
+}
+
 /// What all attempts of `run` share.
 pub(super) fn site(
     datastore: &Datastore,
     run: &Run,
     program: Program,
     launcher: &Launcher,
+    secrets: Secrets,
 ) -> Site {
     Site {
         datastore: datastore.clone(),
@@ -285,7 +295,7 @@ pub(super) fn site(
         lists: Arc::default(),
         backend: program.backend,
         modules: program.compiled,
-        secrets: Secrets::of(&run.header().grants, |name| std::env::var(name).ok()),
+        secrets,
         launcher: launcher.clone(),
     }
 }
