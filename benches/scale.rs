@@ -34,7 +34,7 @@ const MIB: f64 = (1 << 20) as f64;
 fn tasks(module: &str, part: u32) {
     println!("\n### One run\n");
     println!(
-        "| tasks | run | per task | driver | cell | at rest | per task | files | show | get | attach |"
+        "| tasks | run | per task | driver | cell | at rest | per task | files | show | get | resume |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for n in [10_000, 100_000, 1_000_000].map(|n| n / part) {
@@ -51,7 +51,9 @@ fn tasks(module: &str, part: u32) {
             .timed(&["get", "fan/latest/sum/-/sum"], 0)
             .as_secs_f64();
         // A run that has ended is read as one that has not, and there is nothing left to do.
-        let attach = place.timed(&["attach", "fan/latest"], 0).as_secs_f64();
+        let resume = place
+            .timed(&["resume", "fan/latest", "--module", module], 0)
+            .as_secs_f64();
         let watched = place.wrun(&run, Watch::Memory);
         println!(
             "| {n} | {wall:.1} s | {:.0} µs | {:.0} MiB | {:.0} MiB | {:.1} MiB | {:.0} B | {files} | {:.0} ms | {:.0} ms | {:.0} ms |",
@@ -62,7 +64,7 @@ fn tasks(module: &str, part: u32) {
             bytes / f64::from(n),
             show * 1e3,
             get * 1e3,
-            attach * 1e3,
+            resume * 1e3,
         );
     }
 }

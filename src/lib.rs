@@ -2,6 +2,7 @@
 //!
 //! The house, from the cellar up. A room uses only rooms below it; `tests/layering.rs` proves it.
 //!
+//! - [`failpoint`]: points at which a test may have this process fail or end; nothing in a release.
 //! - [`model`]: what a flow, a run, a task, an artifact and an event are. Pure data.
 //! - [`aws`]: how AWS is reached, and what its errors mean.
 //! - [`image`]: the container image in which workers run.
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod config;
 pub mod datastore;
 pub mod executor;
+pub mod failpoint;
 pub mod image;
 pub mod model;
 pub mod report;

@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 
 /// Which rooms a room may use. Whoever adds an edge says why in `docs/architecture.md`.
 const EDGES: &[(&str, &[&str])] = &[
+    ("failpoint", &[]),
     ("model", &[]),
     ("aws", &[]),
     ("image", &["model"]),
     ("scheduler", &["model"]),
-    ("datastore", &["model", "aws"]),
-    ("sandbox", &["model"]),
+    ("datastore", &["failpoint", "model", "aws"]),
+    ("sandbox", &["failpoint", "model"]),
     ("config", &["model", "aws"]),
     ("report", &["model"]),
-    ("snapshot", &["model", "datastore"]),
+    ("snapshot", &["failpoint", "model", "datastore"]),
     (
         "task",
         &[
@@ -36,6 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "runtime",
         &[
+            "failpoint",
             "model",
             "scheduler",
             "datastore",
@@ -49,6 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "failpoint",
             "model",
             "image",
             "scheduler",

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::Global;
 use super::error::{CliError, Kind};
+use super::explain;
 use super::output::{Color, Output};
 use crate::config::{Environment, Flags, Settings};
 use crate::model::time::Timestamp;
@@ -86,12 +87,16 @@ impl Context {
     /// # Errors
     /// When the system gives none.
     pub fn runtime(&self) -> Result<tokio::runtime::Runtime, CliError> {
-        tokio::runtime::Builder::new_current_thread()
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| {
-                CliError::new(Kind::Unavailable, "the system gives no event loop").caused_by(&error)
-            })
+                CliError::new(Kind::Unavailable, "the system gives no event loop")
+                    .caused_by(&error)
+                    .hint_if(explain::system_hint(&error))
+            })?;
+        write_errors_are_told(&runtime);
+        Ok(runtime)
     }
 
     /// The time of the machine.
@@ -103,4 +108,13 @@ impl Context {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Timestamp(since.map_or(0, |elapsed| elapsed.as_micros() as u64))
     }
+}
+
+/// Makes a file that grows beyond `ulimit -f` an error like others, which would end the process.
+fn write_errors_are_told(runtime: &tokio::runtime::Runtime) {
+    use rustix::process::Signal;
+    use tokio::signal::unix::{SignalKind, signal};
+    let _guard = runtime.enter();
+    // Once somebody listens, the signal itself does nothing; where nobody can, all is as it was.
+    let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
 }

@@ -18,7 +18,7 @@ pub const UNAVAILABLE: u8 = 6;
 pub const INVALID_FLOW: u8 = 7;
 /// wrun itself is at fault.
 pub const INTERNAL: u8 = 8;
-/// What was executed again, or compared, is not the same.
+/// What was executed again, or compared, is not the same; or it has no end, and nobody drives it.
 pub const DIFFERENT: u8 = 9;
 /// The run was cancelled.
 pub const CANCELLED: u8 = 130;
@@ -57,7 +57,7 @@ pub const ALL: &[(u8, &str, &str)] = &[
     (
         DIFFERENT,
         "different",
-        "what was executed again, or compared, is not the same",
+        "what was executed again, or compared, is not the same, or has no end",
     ),
     (CANCELLED, "cancelled", "the run was cancelled"),
 ];

@@ -501,6 +501,12 @@ fn journal_hint(error: &JournalError) -> Option<String> {
     }
 }
 
+/// What to do about an error of the system, where that is known.
+pub(crate) fn system_hint(error: &std::io::Error) -> Option<String> {
+    let remedy = crate::datastore::object::remedy(error)?;
+    Some(format!("{remedy}, then run again"))
+}
+
 fn store_hint(error: &StoreError) -> String {
     match error {
         StoreError::Full { .. } => "free some space, then run again".to_owned(),
@@ -508,7 +514,10 @@ fn store_hint(error: &StoreError) -> String {
             "`--datastore DIR` names a datastore that can be written".to_owned()
         }
         StoreError::Remote { place, source, .. } => source.hint_for(place),
-        _ => "`wrun doctor` checks the datastore".to_owned(),
+        error => match error.remedy() {
+            Some(remedy) => format!("{remedy}, then run again"),
+            None => "`wrun doctor` checks the datastore".to_owned(),
+        },
     }
 }
 

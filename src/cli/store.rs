@@ -264,6 +264,12 @@ impl Store {
         })
     }
 
+    /// Whether the lease of the run says that a process drives it.
+    pub(crate) fn is_held(&self, run: &RunId, now: Timestamp) -> Result<bool, CliError> {
+        let lease = self.runtime.block_on(self.run(run)?.lease())?;
+        Ok(lease.is_some_and(|(lease, _)| driver::is_alive(&lease, now)))
+    }
+
     /// The tags of a run.
     pub(crate) fn tags(&self, run: &RunId) -> Result<BTreeSet<Tag>, CliError> {
         let run = self.run(run)?;

@@ -9,6 +9,7 @@ use super::object::{Created, Key, StoreError, join};
 use super::run::{Run, RunError};
 use super::sealed::MAX_SEALED;
 use super::{Datastore, layout as keys};
+use crate::failpoint;
 use crate::model::id::RunId;
 
 /// How many objects are copied at once.
@@ -76,10 +77,12 @@ impl Datastore {
         for key in [keys::summary(id), keys::tags(id), memo] {
             if let Some(object) = self.store().get(&key, MAX_SEALED).await? {
                 written += object.bytes.len() as u64;
+                failpoint::reach("copy.beside", &key);
                 to.store().put(&key, object.bytes).await?;
             }
         }
         let header = self.copy_fixed(&keys::header(id), to, id).await?;
+        failpoint::reach("copy.whole", id);
         Ok((header > 0).then_some(written + header))
     }
 
@@ -89,6 +92,7 @@ impl Datastore {
             return Err(RunError::Missing { run: run.clone() }.into());
         };
         let bytes = object.bytes;
+        failpoint::reach("copy.fixed", key);
         if to.store().create(key, bytes.clone()).await? == Created::New {
             return Ok(bytes.len() as u64);
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::layout as keys;
 use super::object::{Created, ObjectStore, StoreError};
 use super::sealed::Nonce;
+use crate::failpoint;
 
 /// The format that this wrun writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -119,9 +120,11 @@ pub(super) async fn create(store: &dyn ObjectStore) -> Result<(), DatastoreError
     let text = serde_json::to_string(&Format { format: FORMAT, id })
         .expect("a number and a text can be written");
     let (key, bytes) = (keys::format(), Bytes::from(text + "\n"));
+    failpoint::reach("format.create", &key);
     if store.create(&key, bytes.clone()).await? == Created::Exists {
         return check(store).await.map(|_| ());
     }
+    failpoint::reach("format.created", &key);
     // Other bytes that say the same: whoever takes them keeps nothing apart.
     let again = [&bytes[..], b"\n"].concat();
     if store.create(&key, again.into()).await? == Created::Exists {

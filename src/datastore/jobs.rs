@@ -10,6 +10,7 @@ use super::layout as keys;
 use super::object::{Created, StoreError};
 use super::run::{Run, RunError, decode, encode};
 use super::sealed::{self, MAX_SEALED, Nonce};
+use crate::failpoint;
 use crate::model::id::TaskId;
 use crate::model::job::{JobId, JobSpec, Made, Said, Token};
 use crate::model::name::StepName;
@@ -77,7 +78,9 @@ impl Run {
             let job = new_token();
             let key = keys::job(self.id(), &job);
             let bytes = sealed::seal(&key, JOB, Nonce::new(), &encode(spec));
+            failpoint::reach("job.create", &key);
             if self.store().create(&key, bytes).await? == Created::New {
+                failpoint::reach("job.created", &key);
                 let run = self.id().clone();
                 return Ok(JobId { run, job });
             }
@@ -126,7 +129,10 @@ impl Run {
     ) -> Result<Option<Made>, RunError> {
         let key = keys::attempt(self.id(), task, attempt);
         let bytes = sealed::seal(&key, MADE, Nonce::new(), &encode(made));
-        match self.store().create(&key, bytes).await? {
+        failpoint::reach("attempt.create", &key);
+        let created = self.store().create(&key, bytes).await?;
+        failpoint::reach("attempt.created", &key);
+        match created {
             Created::New => Ok(None),
             Created::Exists => {
                 let found = self.attempt(task, attempt).await?;
@@ -160,6 +166,7 @@ impl Run {
     ) -> Result<(), RunError> {
         let key = keys::said(self.id(), task, attempt, worker, seq);
         let bytes = sealed::seal(&key, SAID, Nonce::new(), &encode(&said));
+        failpoint::reach("said.create", &key);
         // One that is there already is this one: nobody else has the worker's token.
         self.store().create(&key, bytes).await?;
         Ok(())

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::layout as keys;
 use super::object::{Created, Key, ObjectStore, StoreError};
 use super::sealed::{self, MAX_SEALED, Nonce, SealError};
+use crate::failpoint;
 use crate::model::event::Event;
 use crate::model::id::RunId;
 
@@ -264,6 +265,7 @@ impl JournalWriter {
         let key = keys::segment(&run, segment);
         let bytes = sealed::seal(&key, KIND, self.nonce, &content);
         self.given_up = true;
+        failpoint::reach("journal.append", &key);
         let mine = match self.journal.store.create(&key, bytes.clone()).await? {
             Created::New => true,
             Created::Exists => self.is_mine(&key, &bytes).await?,
@@ -271,6 +273,7 @@ impl JournalWriter {
         if !mine {
             return Err(JournalError::Taken { run, segment });
         }
+        failpoint::reach("journal.appended", &key);
         self.given_up = false;
         self.next += 1;
         Ok(segment)

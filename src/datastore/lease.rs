@@ -9,6 +9,7 @@ use super::layout as keys;
 use super::object::{Created, Replaced, StoreError, Version};
 use super::run::{Run, RunError, decode, encode};
 use super::sealed::{self, MAX_SEALED, Nonce};
+use crate::failpoint;
 use crate::model::time::Timestamp;
 
 const KIND: [u8; 4] = *b"leas";
@@ -58,12 +59,14 @@ impl Run {
     ) -> Result<Option<Held>, RunError> {
         let key = keys::lease(self.id());
         let bytes = sealed::seal(&key, KIND, Nonce::new(), &encode(&lease));
+        failpoint::reach("lease.take", &key);
         let taken = match over {
             None => self.store().create(&key, bytes.clone()).await? == Created::New,
             Some(version) => {
                 self.store().replace(&key, &version, bytes.clone()).await? == Replaced::Done
             }
         };
+        failpoint::reach("lease.taken", &key);
         // A store may have done it and lost the answer: what is there tells.
         let found = self.store().get(&key, MAX_SEALED).await?;
         let mine = found.filter(|found| taken || found.bytes == bytes);
@@ -96,6 +99,7 @@ impl Held {
     pub async fn release(self) -> Result<(), StoreError> {
         let key = keys::lease(self.run.id());
         let found = self.run.store().get(&key, MAX_SEALED).await?;
+        failpoint::reach("lease.release", &key);
         match found {
             Some(object) if object.version == self.version => self.run.store().delete(&key).await,
             _ => Ok(()),

@@ -10,6 +10,7 @@ use super::layout as keys;
 use super::object::{Created, StoreError};
 use super::run::{Run, RunError, decode, encode};
 use super::sealed::{self, MAX_SEALED, Nonce};
+use crate::failpoint;
 use crate::model::digest::Digest;
 use crate::model::id::RunId;
 
@@ -58,11 +59,13 @@ impl Run {
         let run = self.id().clone();
         let bytes = encode(&Memo { run, entries });
         let bytes = sealed::seal(&key, KIND, Nonce::new(), &bytes);
+        failpoint::reach("memo.put", &key);
         // Attached to, a run has one already, which knows less.
-        match self.store().create(&key, bytes.clone()).await? {
-            Created::New => Ok(()),
-            Created::Exists => Ok(self.store().put(&key, bytes).await?),
+        if self.store().create(&key, bytes.clone()).await? == Created::Exists {
+            self.store().put(&key, bytes).await?;
         }
+        failpoint::reach("memo.stored", &key);
+        Ok(())
     }
 }
 

@@ -37,6 +37,7 @@ pub use run::{FailedTask, Run, RunError, RunSummary, TaskCounts};
 pub use url::DatastoreUrl;
 
 use crate::aws::PathStyle;
+use crate::failpoint;
 use object::cache::{CacheStore, Shelf};
 use object::layer::Layer;
 use object::local::LocalStore;
@@ -198,7 +199,10 @@ impl Datastore {
     /// Stores the manifest of a code snapshot and returns its name.
     pub async fn put_snapshot(&self, manifest: &[u8]) -> Result<Digest, StoreError> {
         let (digest, packed) = blob::layout::pack_whole(self.blobs.level(), manifest);
-        blob::store_whole(&**self.store(), &layout::snapshot(&digest), &digest, packed).await?;
+        let key = layout::snapshot(&digest);
+        failpoint::reach("snapshot.store", &key);
+        blob::store_whole(&**self.store(), &key, &digest, packed).await?;
+        failpoint::reach("snapshot.stored", &key);
         Ok(digest)
     }
 

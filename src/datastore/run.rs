@@ -11,6 +11,7 @@ use super::journal::{Journal, JournalError, JournalWriter};
 use super::layout as keys;
 use super::object::{Created, Key, ObjectStore, Replaced, StoreError};
 use super::sealed::{self, MAX_SEALED, Nonce, SealError};
+use crate::failpoint;
 use crate::model::event::{Event, RunStatus};
 use crate::model::failure::Failure;
 use crate::model::header::RunHeader;
@@ -146,6 +147,7 @@ impl Datastore {
             }
             let key = keys::header(&id);
             let bytes = sealed::seal(&key, HEADER, nonce, &encode(&header));
+            failpoint::reach("run.allot", &id);
             let mine = match self.store().create(&key, bytes.clone()).await? {
                 Created::New => true,
                 Created::Exists => {
@@ -154,6 +156,7 @@ impl Datastore {
                 }
             };
             if mine {
+                failpoint::reach("run.allotted", &id);
                 return Ok(Run {
                     store: self.store().clone(),
                     header: Arc::new(header),
@@ -288,7 +291,10 @@ impl Run {
     pub async fn put_summary(&self, summary: &RunSummary) -> Result<(), RunError> {
         let key = keys::summary(self.id());
         let bytes = sealed::seal(&key, SUMMARY, Nonce::new(), &encode(summary));
-        Ok(self.store.put(&key, bytes).await?)
+        failpoint::reach("summary.put", &key);
+        self.store.put(&key, bytes).await?;
+        failpoint::reach("summary.stored", &key);
+        Ok(())
     }
 
     /// Its tags as they are now, in order: those given at the start, as changed since.
@@ -341,11 +347,13 @@ impl Run {
                 return Ok(false);
             }
             let bytes = sealed::seal(&key, TAGS, Nonce::new(), &encode(&tags));
+            failpoint::reach("tags.change", &key);
             let done = match found {
                 Some(old) => self.store.replace(&key, &old.version, bytes).await? == Replaced::Done,
                 None => self.store.create(&key, bytes).await? == Created::New,
             };
             if done {
+                failpoint::reach("tags.changed", &key);
                 return Ok(true);
             }
         }

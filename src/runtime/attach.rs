@@ -9,6 +9,7 @@ use super::memo::Notes;
 use super::past::{self, PastError, Program};
 use super::resume::Taking;
 use super::start::{self, Machine, Started};
+use super::tally::Tally;
 use crate::datastore::Datastore;
 use crate::datastore::lease::Lease;
 use crate::datastore::object::{StoreError, Version};
@@ -71,6 +72,9 @@ pub async fn check_free(run: &Run, machine: &Machine) -> Result<Option<Version>,
 
 /// Takes over `run`: what is in its journal stays, the rest is executed with its own code.
 ///
+/// A run that has ended stays as it is; where its driver was gone before it could write the summary and
+/// the results that others may take, they are written now.
+///
 /// # Errors
 /// [`AttachError`] when it has ended, is being driven, or cannot be read.
 pub async fn attach(
@@ -97,7 +101,8 @@ pub async fn attach(
         past.extend(answer.retrying);
     });
     let (fold, mut segments) = fold.await?;
-    if let Some(Event::RunEnded { status, .. }) = past.last() {
+    if let Some(Event::RunEnded { status, at }) = past.last() {
+        close(&run, &past, (*status, *at), segments, &notes).await?;
         let (run, status) = (run.id().clone(), *status);
         return Err(AttachError::Ended { run, status });
     }
@@ -142,6 +147,26 @@ pub async fn attach(
         taking.hand_to(&mut started);
     }
     Ok(started)
+}
+
+/// Writes what is kept beside the journal of an ended run, where its driver was gone before it could.
+async fn close(
+    run: &Run,
+    past: &[Event],
+    ended: (RunStatus, Timestamp),
+    segments: u64,
+    notes: &Notes,
+) -> Result<(), RunError> {
+    if run.summary().await?.is_none() {
+        let mut tally = Tally::default();
+        past.iter().for_each(|event| tally.count(event));
+        run.put_summary(&tally.summary(run, ended, segments))
+            .await?;
+    }
+    if run.memo().await?.is_none() {
+        run.put_memo(notes.take()).await?;
+    }
+    Ok(())
 }
 
 /// Attempts of which something was printed and no end is known. They will be made anew.

@@ -15,6 +15,7 @@ use super::past::{self, PastError};
 use crate::datastore::copy::CopyError;
 use crate::datastore::object::join;
 use crate::datastore::{BlobError, Datastore, Run};
+use crate::failpoint;
 use crate::model::artifact::{Artifact, Value, ValueAt};
 use crate::model::digest::Digest;
 use crate::model::event::Event;
@@ -88,8 +89,7 @@ impl Copier {
             run: id.clone(),
             source,
         };
-        let summary = run.summary().await.map_err(CopyError::from)?;
-        if summary.is_none() {
+        if !has_ended(run).await? {
             return Err(CopyError::Unended { run: id }.into());
         }
         let header = run.header();
@@ -111,10 +111,12 @@ impl Copier {
         }
         wanted.extend(traces);
         self.blobs(wanted).await.map_err(blob)?;
+        failpoint::reach("copy.blobs", run.id());
         let manifest = self.from.get_snapshot(&header.snapshot).await;
         let manifest = manifest.map_err(blob)?;
         let stored = self.to.put_snapshot(&manifest).await;
         stored.map_err(|error| blob(error.into()))?;
+        failpoint::reach("copy.snapshot", run.id());
         match self.from.copy_run(run, &self.to).await? {
             Some(bytes) => {
                 self.tally.runs += 1;
@@ -172,6 +174,18 @@ impl Copier {
         }
         Ok(found)
     }
+}
+
+/// Whether the run has an end: by its summary, or by its journal where that was not written any more.
+async fn has_ended(run: &Run) -> Result<bool, CopyError> {
+    if run.summary().await?.is_some() {
+        return Ok(true);
+    }
+    let Some(last) = run.segments().await?.checked_sub(1) else {
+        return Ok(false);
+    };
+    let events = run.read_segment(last).await?;
+    Ok(matches!(events.last(), Some(Event::RunEnded { .. })))
 }
 
 /// Every byte string of 32 bytes, and every text that is a digest.

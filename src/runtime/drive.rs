@@ -23,6 +23,7 @@ use super::tally::Tally;
 use crate::datastore::Run;
 use crate::datastore::journal::JournalError;
 use crate::executor::{Executor, Update};
+use crate::failpoint;
 use crate::model::artifact::{Artifact, MediaType, Value};
 use crate::model::event::{Event, RunStatus};
 use crate::model::failure::Failure;
@@ -126,9 +127,11 @@ impl Drive {
         driven?;
         let status = underway.ending.unwrap_or(RunStatus::Failed);
         let at = self.clock.now();
+        failpoint::reach("run.end", self.run.id());
         let ended = Event::RunEnded { status, at };
         self.journal.push(ended).await?;
         let segments = self.journal.end().await?;
+        failpoint::reach("run.ended", self.run.id());
         // Both save reading the journal, and say nothing that is not in it.
         let summary = self.tally.summary(&self.run, (status, at), segments);
         let _ = tokio::join!(
@@ -259,11 +262,18 @@ impl Drive {
         } else {
             None
         };
-        let failure = failure_of(&event);
-        self.put(event).await?;
-        self.announce_retries(&commands, failure).await?;
-        if let Some(rejected) = rejected {
-            self.put(rejected).await?;
+        match rejected {
+            // Were only the first of them durable, a later driver would not know why the run ended.
+            Some(rejected) => {
+                self.tally.count(&event);
+                self.tally.count(&rejected);
+                self.journal.push_both(event, rejected).await?;
+            }
+            None => {
+                let failure = failure_of(&event);
+                self.put(event).await?;
+                self.announce_retries(&commands, failure).await?;
+            }
         }
         Ok(commands)
     }
@@ -322,6 +332,7 @@ impl Drive {
                         underway.queue(assignment);
                     }
                     for event in known {
+                        failpoint::reach("drive.known", self.run.id());
                         todo.extend(self.take(event).await?);
                     }
                 }
@@ -331,6 +342,7 @@ impl Drive {
                     artifact,
                     failure,
                 } => {
+                    failpoint::reach("drive.catch", &task);
                     let artifact = caught(artifact, &failure);
                     let caught = Event::Caught {
                         task,

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::memo::Notes;
 use crate::datastore::journal::{JournalError, JournalWriter};
+use crate::failpoint;
 use crate::model::event::Event;
 use crate::task::site::Site;
 
@@ -24,9 +25,12 @@ const BACKLOG: usize = 16 * 1024;
 /// Who sees events: in the order in which they happened, many at a time.
 pub type Listener = std::sync::mpsc::Sender<Vec<Event>>;
 
+/// An event, and one that is part of it: whoever reads the first in a journal finds the second.
+struct Entry(Event, Option<Box<Event>>);
+
 /// The end at which the driver puts events.
 pub struct Journal {
-    sender: Option<mpsc::Sender<Event>>,
+    sender: Option<mpsc::Sender<Entry>>,
     task: JoinHandle<Result<u64, JournalError>>,
 }
 
@@ -57,11 +61,23 @@ impl Journal {
     /// # Errors
     /// Why the journal could not be written any more.
     pub async fn push(&mut self, event: Event) -> Result<(), JournalError> {
+        self.put(Entry(event, None)).await
+    }
+
+    /// Puts two events into the journal that belong together: both become durable, or none.
+    ///
+    /// # Errors
+    /// As those of [`Journal::push`].
+    pub async fn push_both(&mut self, first: Event, second: Event) -> Result<(), JournalError> {
+        self.put(Entry(first, Some(Box::new(second)))).await
+    }
+
+    async fn put(&mut self, entry: Entry) -> Result<(), JournalError> {
         let sender = self
             .sender
             .as_ref()
             .expect("nothing is pushed after the end");
-        if sender.send(event).await.is_ok() {
+        if sender.send(entry).await.is_ok() {
             return Ok(());
         }
         self.end().await.map(|_| ())
@@ -89,16 +105,22 @@ struct Desk {
 }
 
 impl Desk {
-    async fn write(mut self, mut receiver: mpsc::Receiver<Event>) -> Result<u64, JournalError> {
-        let mut batch = Vec::new();
-        while receiver.recv_many(&mut batch, MOST_EVENTS).await > 0 {
+    async fn write(mut self, mut receiver: mpsc::Receiver<Entry>) -> Result<u64, JournalError> {
+        let mut heard = Vec::new();
+        while receiver.recv_many(&mut heard, MOST_EVENTS).await > 0 {
+            let mut batch = Vec::with_capacity(heard.len() + 1);
+            for Entry(event, and) in heard.drain(..) {
+                batch.push(event);
+                batch.extend(and.map(|it| *it));
+            }
             if batch.iter().any(Event::is_stored) {
                 let segment = self.writer.append(&batch).await?;
                 self.site.values.stored(&batch, segment);
                 self.notes.stored(&self.site, &batch, segment);
             }
+            failpoint::reach("journal.show", batch.len());
             // Nobody may be listening, and the run goes on all the same.
-            let _ = self.listener.send(std::mem::take(&mut batch));
+            let _ = self.listener.send(batch);
             pause(&mut receiver, self.writer.gather()).await;
         }
         Ok(self.writer.next())
@@ -106,7 +128,7 @@ impl Desk {
 }
 
 /// Lets events gather, unless the driver has finished or much is waiting already.
-async fn pause(receiver: &mut mpsc::Receiver<Event>, long: Duration) {
+async fn pause(receiver: &mut mpsc::Receiver<Entry>, long: Duration) {
     let until = tokio::time::Instant::now() + long;
     while !receiver.is_closed() && receiver.len() < MOST_EVENTS {
         let now = tokio::time::Instant::now();

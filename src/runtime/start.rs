@@ -21,6 +21,7 @@ use crate::datastore::lease::Held;
 use crate::datastore::object::StoreError;
 use crate::datastore::run::{Run, RunError};
 use crate::executor::batch::check::CheckError;
+use crate::failpoint;
 use crate::model::artifact::{MediaType, Value};
 use crate::model::event::{Event, RunStatus};
 use crate::model::grant::Grants;
@@ -202,6 +203,7 @@ pub async fn create(
     );
     let there = there.await?;
     let parameters = parameters::store(datastore, settings.parameters).await?;
+    failpoint::reach("parameters.stored", program.graph.name());
     let created_at = machine.clock.now();
     let Settings {
         seed,

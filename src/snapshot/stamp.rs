@@ -28,6 +28,7 @@ use super::collect::Snapshot;
 use super::gather::is_kept_apart;
 use super::locate::{self, FlowPackage};
 use super::{TARGET, config_files};
+use crate::failpoint;
 use crate::model::definition::Definition;
 use crate::model::digest::Digest;
 
@@ -354,10 +355,13 @@ fn write(file: &Path, stamp: &Stamp) -> std::io::Result<()> {
     let dir = file.parent().unwrap_or(Path::new("/"));
     std::fs::create_dir_all(dir)?;
     let body = postcard::to_stdvec(stamp).map_err(std::io::Error::other)?;
+    failpoint::pass("stamp.write", file.display())?;
     let mut new = tempfile::NamedTempFile::new_in(dir)?;
     new.write_all(MAGIC)?;
     new.write_all(Digest::of(&body).as_bytes())?;
     new.write_all(&body)?;
+    failpoint::pass("stamp.rename", file.display())?;
     new.persist(file)?;
+    failpoint::reach("stamp.stored", file.display());
     Ok(())
 }

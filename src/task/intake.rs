@@ -98,6 +98,6 @@ pub fn seen_secret(secret: &str) -> Failure {
     ))
 }
 
-fn unstored(error: &dyn std::error::Error) -> Failure {
+fn unstored(error: &(dyn std::error::Error + 'static)) -> Failure {
     infrastructure("could not store what the step sees of the world", error)
 }

@@ -6,10 +6,11 @@ use super::list::ListError;
 use super::values::ValueError;
 use crate::datastore::BlobError;
 use crate::datastore::journal::JournalError;
+use crate::datastore::object::{self, StoreError};
 use crate::model::failure::{Failure, FailureKind};
 
 /// The machine could not do `what`, because of `error` and its causes.
-pub fn infrastructure(what: &str, error: &dyn Error) -> Failure {
+pub fn infrastructure(what: &str, error: &(dyn Error + 'static)) -> Failure {
     failure(FailureKind::Infrastructure, what, error)
 }
 
@@ -24,14 +25,27 @@ pub fn unreadable<E: Error + Stored + 'static>(what: &str, error: &E) -> Failure
     )
 }
 
-fn failure(kind: FailureKind, what: &str, error: &dyn Error) -> Failure {
+fn failure(kind: FailureKind, what: &str, error: &(dyn Error + 'static)) -> Failure {
     let mut failure = Failure::new(kind, format!("{what}: {error}"));
+    let mut remedy = remedy(error);
     let mut source = error.source();
     while let Some(cause) = source {
         failure.causes.push(cause.to_string());
+        remedy = remedy.or_else(|| self::remedy(cause));
         source = cause.source();
     }
-    failure
+    match remedy {
+        Some(remedy) => failure.with_hint(format!("{remedy}, then `wrun resume` goes on")),
+        None => failure,
+    }
+}
+
+/// What can be done about an error, when it is one of a store or of the system.
+fn remedy(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    match error.downcast_ref::<StoreError>() {
+        Some(error) => error.remedy(),
+        None => object::remedy(error.downcast_ref()?),
+    }
 }
 
 /// An error of reading what is stored.

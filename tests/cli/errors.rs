@@ -169,7 +169,7 @@ fn help_lists_the_exit_codes() {
        6  unavailable   the datastore, a file or a tool that is needed cannot be used
        7  invalid_flow  the module is not a flow, or the flow has errors
        8  internal      wrun itself is at fault
-       9  different     what was executed again, or compared, is not the same
+       9  different     what was executed again, or compared, is not the same, or has no end
      130  cancelled     the run was cancelled
     ");
     assert!(env.wrun(&["help", "exit-codes"]).out.contains("run_failed"));

@@ -142,18 +142,18 @@ fn a_journal_that_is_damaged_cut_or_not_there() {
             assert!(said.stdout.contains(part), "{}", said.stdout);
         }
     };
+    // Nothing differs then, and it is not proven either: a script must not take it for good.
+    let endless = || different(&["identical", "has no end: it was interrupted or cut"]);
     different(&["recorded  the run succeeded", "replayed  no end"]);
     fs::remove_file(world.store().join("flows/shaky/runs/1/summary")).unwrap();
     different(&["journal", "segments up to"]);
     fs::remove_dir_all(world.store().join("memo")).unwrap();
-    let said = world.wrun(&["replay", "shaky/1"]).good();
-    assert!(said.stdout.contains("has no end"), "{}", said.stdout);
+    endless();
     world.wrun(&["attach", "shaky/1", "--quiet"]).good();
     assert_eq!(world.json(&["replay"])["identical"], true);
 
     fs::remove_dir_all(world.store().join("flows/shaky/runs/1")).unwrap();
-    let said = world.wrun(&["replay", "shaky/1"]);
-    assert!(said.stdout.contains("has no end"), "{}", said.stdout);
+    different(&["segments up to", "has no end"]);
     world.wrun(&["attach", "shaky/1", "--quiet"]).good();
     let fresh = World::new();
     fresh.run("shaky", &wide).good();

@@ -40,7 +40,7 @@ impl Running {
     }
 
     /// The next event; none at the end, which may be in the middle of a line when it is killed.
-    fn next(&mut self) -> Option<Json> {
+    pub fn next(&mut self) -> Option<Json> {
         let mut line = String::new();
         self.events.read_line(&mut line).unwrap();
         line.ends_with('\n')

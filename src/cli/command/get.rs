@@ -12,8 +12,10 @@ use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit;
+use crate::cli::explain;
 use crate::cli::store::Store;
 use crate::cli::value;
+use crate::failpoint;
 use crate::model::pathspec::PathSpec;
 use crate::report::progress::is_report;
 use crate::report::{clean, human, json as shape};
@@ -149,6 +151,7 @@ fn write_file(store: &Store, found: &Found, path: &Path) -> Result<(), CliError>
             format!("could not write `{}`", path.display()),
         )
         .caused_by(error)
+        .hint_if(explain::system_hint(error))
     };
     if path.is_dir() {
         return Err(unwritable(&io::ErrorKind::IsADirectory.into()));
@@ -162,6 +165,7 @@ fn write_file(store: &Store, found: &Found, path: &Path) -> Result<(), CliError>
     store.copy(&found.value, &mut file, &unwritable)?;
     file.flush().map_err(|error| unwritable(&error))?;
     make_readable(file.as_file()).map_err(|error| unwritable(&error))?;
+    failpoint::pass("get.rename", path.display()).map_err(|error| unwritable(&error))?;
     file.persist(path)
         .map_err(|error| unwritable(&error.error))?;
     Ok(())

@@ -102,8 +102,11 @@ pub(crate) fn run(cx: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
     } else {
         cx.out.text(&text(cx, &id, &report, (whole, args.all)))?;
     }
+    // Of a run that is going on, what there is was proven. One that nobody drives should have an end:
+    // it was interrupted, or somebody has taken its end away, and nothing tells which.
+    let is_cut = whole && report.ended.is_none() && !store.is_held(&id, cx.now())?;
     Ok(match report.different {
-        0 => exit::OK,
+        0 if !is_cut => exit::OK,
         _ => exit::DIFFERENT,
     })
 }
@@ -168,7 +171,7 @@ fn text(cx: &Context, run: &RunId, report: &Report, (whole, all): (bool, bool)) 
     }
     if whole && report.ended.is_none() {
         text += &format!(
-            "  the journal of {run} has no end: nothing is proven of what came after; {} goes on\n",
+            "  the journal of {run} has no end: it was interrupted or cut, and nothing is proven of what came after; {} goes on\n",
             style.hint(format!("wrun attach {run}"))
         );
     }

@@ -13,6 +13,7 @@ use super::reader::{Source, whole};
 use super::{BlobError, is_intact, store_whole, unpack_whole};
 use crate::datastore::layout as keys;
 use crate::datastore::object::{ObjectStore, join};
+use crate::failpoint;
 use crate::model::digest::Digest;
 
 /// How much of a blob is read first; most are smaller.
@@ -34,6 +35,7 @@ pub(super) async fn copy(
         return Err(BlobError::Missing { digest: *digest });
     };
     let header = Header::parse(digest, &first.bytes, first.total)?;
+    failpoint::reach("copy.blob", &key);
     if header.shape == Shape::Whole {
         let packed = whole(&**from, &key, digest, first).await?;
         let (digest, checked) = (*digest, packed.clone());

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::codec;
 use super::layout as keys;
 use super::object::{Created, Key, ObjectStore, StoreError};
+use crate::failpoint;
 use crate::model::digest::Digest;
 
 mod copy;
@@ -220,11 +221,14 @@ pub(crate) async fn store_whole(
     digest: &Digest,
     packed: Bytes,
 ) -> Result<(), StoreError> {
+    failpoint::reach("blob.store", key);
     // Much is not sent to be refused.
     if packed.len() > ASK_FIRST && is_intact(store, key, digest).await? {
         return Ok(());
     }
-    match store.create(key, packed.clone()).await? {
+    let created = store.create(key, packed.clone()).await?;
+    failpoint::reach("blob.stored", key);
+    match created {
         Created::New => Ok(()),
         Created::Exists if is_intact(store, key, digest).await? => Ok(()),
         // A blob that lost its end is worth less than the one at hand.

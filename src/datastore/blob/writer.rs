@@ -14,6 +14,7 @@ use super::super::codec;
 use super::super::layout as keys;
 use super::super::object::{ObjectStore, StoreError, Upload};
 use super::layout::{self, FRAME, FRAMED_FROM, HEADER, Header, Shape, Tables};
+use crate::failpoint;
 use crate::model::digest::Digest;
 
 /// Writes a blob whose bytes come in pieces. Dropped before it is finished, it leaves nothing.
@@ -216,9 +217,11 @@ impl Frames {
             stored,
         };
         self.upload.write(tables.into()).await?;
+        failpoint::reach("blob.finish", &key);
         self.upload
             .finish(&key, header.write(&digest).into())
             .await?;
+        failpoint::reach("blob.finished", &key);
         Ok(digest)
     }
 }

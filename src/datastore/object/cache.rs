@@ -20,6 +20,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     Created, Key, Object, ObjectStore, Pace, Part, Prefix, Replaced, StoreError, Upload, Version,
 };
+use crate::failpoint;
 
 /// The length of a block of an object.
 const BLOCK: u64 = 1 << 20;
@@ -152,8 +153,10 @@ impl Kept {
         content.extend_from_slice(&total.to_le_bytes());
         content.extend_from_slice(digest(index, total, block).as_bytes());
         content.extend_from_slice(block);
+        failpoint::pass("cache.write", path.display())?;
         let file = tempfile::NamedTempFile::new_in(directory)?;
         fs::write(file.path(), &content)?;
+        failpoint::pass("cache.rename", path.display())?;
         file.persist(&path)?;
         Ok(())
     }

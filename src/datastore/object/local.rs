@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use tempfile::NamedTempFile;
 use super::{
     Created, Key, Object, ObjectStore, Part, Prefix, Replaced, StoreError, Upload, Version,
 };
+use crate::failpoint;
 use crate::model::digest::Digest;
 
 mod leftovers;
@@ -57,6 +58,10 @@ struct Root {
     probe: Option<Probe>,
     /// Done before the first temporary file is made.
     cleaned: Once,
+    /// Held while directories are made, until their names are durable.
+    making: Mutex<()>,
+    /// Shared by those who have given a name that is not durable yet.
+    naming: RwLock<()>,
 }
 
 impl std::fmt::Debug for LocalStore {
@@ -72,6 +77,8 @@ impl LocalStore {
             path: path.into(),
             probe: None,
             cleaned: Once::new(),
+            making: Mutex::default(),
+            naming: RwLock::default(),
         }))
     }
 
@@ -81,6 +88,8 @@ impl LocalStore {
             path: path.into(),
             probe: Some(probe),
             cleaned: Once::new(),
+            making: Mutex::default(),
+            naming: RwLock::default(),
         }))
     }
 
@@ -180,7 +189,8 @@ impl Root {
     }
 
     /// A temporary file that vanishes when it is dropped, and is known to have a writer until then.
-    fn temp(&self) -> io::Result<NamedTempFile> {
+    fn temp(&self, what: &str) -> io::Result<NamedTempFile> {
+        failpoint::pass("local.temp", what)?;
         let dir = self.path.join(TMP);
         self.cleaned.call_once(|| leftovers::remove(&dir));
         let temp = self.make_temp(&dir)?;
@@ -206,13 +216,22 @@ impl Root {
     }
 
     /// Makes `dir` and what is missing above it, each durable before the next.
+    ///
+    /// Whoever finds a directory there that this process has made waits until its name is durable:
+    /// see [`Root::settle`].
     fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        let _made = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        self.make_missing(dir)
+    }
+
+    fn make_missing(&self, dir: &Path) -> io::Result<()> {
         let Some(parent) = dir.parent() else {
             return Ok(());
         };
         if !parent.as_os_str().is_empty() && !parent.is_dir() {
-            self.make_dir(parent)?;
+            self.make_missing(parent)?;
         }
+        failpoint::pass("local.make-dir", dir.display())?;
         self.step(|| Step::MakeDir(self.relative(dir)))?;
         match fs::create_dir(dir) {
             Ok(()) => self.sync_dir(parent),
@@ -222,6 +241,7 @@ impl Root {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        failpoint::pass("local.sync-dir", dir.display())?;
         self.step(|| Step::SyncDir(self.relative(dir)))?;
         let dir = if dir.as_os_str().is_empty() {
             Path::new(".")
@@ -231,8 +251,9 @@ impl Root {
         File::open(dir)?.sync_all()
     }
 
-    fn fill(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        let temp = self.temp()?;
+    fn fill(&self, key: &Key, bytes: &[u8]) -> io::Result<NamedTempFile> {
+        let temp = self.temp(key.as_str())?;
+        failpoint::pass("local.write", key)?;
         self.step(|| Step::Write)?;
         temp.as_file().write_all_at(bytes, 0)?;
         Ok(temp)
@@ -242,6 +263,7 @@ impl Root {
     ///
     /// Without `over`, false when the name is taken.
     fn settle(&self, temp: NamedTempFile, key: &Key, over: bool) -> io::Result<bool> {
+        failpoint::pass("local.sync-file", key)?;
         self.step(|| Step::SyncFile)?;
         temp.as_file().sync_all()?;
         let path = self.file(key);
@@ -249,6 +271,7 @@ impl Root {
             .parent()
             .expect("a file below the root has a directory");
         let mut temp = temp.into_temp_path();
+        let naming = self.naming.read().unwrap_or_else(PoisonError::into_inner);
         let named = match self.rename(&temp, &path, over) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 self.make_dir(dir)?;
@@ -262,11 +285,16 @@ impl Root {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(e) => return Err(e),
         }
+        // A directory that another thread has just made may have no durable name itself.
+        drop(self.making.lock().unwrap_or_else(PoisonError::into_inner));
         self.sync_dir(dir)?;
+        drop(naming);
+        failpoint::reach("local.durable", key);
         Ok(true)
     }
 
     fn rename(&self, from: &Path, to: &Path, over: bool) -> io::Result<Named> {
+        failpoint::pass("local.rename", to.display())?;
         self.step(|| Step::Rename(self.relative(to)))?;
         if over {
             return fs::rename(from, to).map(|()| Named::Moved);
@@ -276,23 +304,29 @@ impl Root {
 
     fn create(&self, key: &Key, bytes: &[u8]) -> io::Result<Created> {
         if self.file(key).try_exists().is_ok_and(|there| there) {
-            return Ok(Created::Exists);
+            return Ok(self.exists());
         }
-        let temp = self.fill(bytes)?;
-        Ok(if self.settle(temp, key, false)? {
-            Created::New
-        } else {
-            Created::Exists
+        let temp = self.fill(key, bytes)?;
+        Ok(match self.settle(temp, key, false)? {
+            true => Created::New,
+            false => self.exists(),
         })
     }
 
+    /// Says that an object exists once it is durable, whichever thread of this process named it.
+    fn exists(&self) -> Created {
+        drop(self.naming.write().unwrap_or_else(PoisonError::into_inner));
+        Created::Exists
+    }
+
     fn put(&self, key: &Key, bytes: &[u8]) -> io::Result<()> {
-        let temp = self.fill(bytes)?;
+        let temp = self.fill(key, bytes)?;
         self.settle(temp, key, true).map(|_| ())
     }
 
     /// Replacements are rare and small, so one lock serves all of them, in all processes.
-    fn lock(&self) -> io::Result<File> {
+    fn lock(&self, key: &Key) -> io::Result<File> {
+        failpoint::pass("local.lock", key)?;
         let dir = self.path.join(TMP);
         if !dir.is_dir() {
             self.make_dir(&dir)?;
@@ -309,7 +343,7 @@ impl Root {
 
     fn replace(&self, key: &Key, version: &Version, bytes: &[u8]) -> Result<Replaced, StoreError> {
         let wrong = |e| StoreError::of("write", self.file(key).display(), e);
-        let lock = self.lock().map_err(wrong)?;
+        let lock = self.lock(key).map_err(wrong)?;
         let found = self.get(key, u64::MAX)?.map(|object| object.version);
         let done = if found.as_ref() == Some(version) {
             self.put(key, bytes).map_err(wrong)?;
@@ -323,6 +357,7 @@ impl Root {
 
     fn delete(&self, key: &Key) -> io::Result<()> {
         let path = self.file(key);
+        failpoint::pass("local.delete", key)?;
         match fs::remove_file(&path) {
             Err(e) if is_absent(&e) => return Ok(()),
             other => other?,

@@ -271,10 +271,33 @@ impl StoreError {
         }
     }
 
+    /// What somebody at this machine can do about it, as far as the error tells.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Full { .. } => Some("free some space in the datastore"),
+            Self::ReadOnly { .. } | Self::Denied { .. } => Some("make the datastore writable"),
+            Self::Unavailable { source, .. } => remedy(source),
+            Self::TooLarge { .. } | Self::Remote { .. } => None,
+        }
+    }
+
     /// Whether there was no answer at all.
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Remote { source, .. } if source.kind == Kind::Unreachable)
     }
+}
+
+/// What somebody at this machine can do about an error of its system.
+pub fn remedy(error: &io::Error) -> Option<&'static str> {
+    use rustix::io::Errno;
+    Some(match Errno::from_io_error(error)? {
+        Errno::NOSPC | Errno::DQUOT => "free some space there",
+        Errno::ROFS | Errno::ACCESS => "make that place writable",
+        Errno::MFILE | Errno::NFILE => "allow more open files, `ulimit -n 4096`",
+        Errno::FBIG => "allow larger files, `ulimit -f unlimited`",
+        Errno::IO => "look into the log of the system, which names the disk",
+        _ => return None,
+    })
 }
 
 /// How a store wants to be used, so that a request is worth what it costs.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ModuleError;
+use crate::failpoint;
 use crate::model::definition::Definition;
 
 /// The name of the file with the key.
@@ -143,12 +144,15 @@ impl Shelf {
     ///
     /// Not synchronised: what a power failure damages does not match its seal.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        failpoint::pass("code.write", name)?;
         let mut file = tempfile::Builder::new()
             .prefix(".new-")
             .tempfile_in(&self.directory)?;
         file.write_all(bytes)?;
+        failpoint::pass("code.rename", name)?;
         file.persist(self.directory.join(name))
             .map_err(|error| error.error)?;
+        failpoint::reach("code.stored", name);
         Ok(())
     }
 
@@ -193,12 +197,14 @@ impl Shelf {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
+            failpoint::pass("code.key", KEY)?;
             let mut key = [0; SEAL];
             File::open("/dev/urandom")?.read_exact(&mut key)?;
             let mut file = tempfile::Builder::new()
                 .prefix(".new-")
                 .tempfile_in(&self.directory)?;
             file.write_all(&key)?;
+            failpoint::pass("code.key.rename", KEY)?;
             match file.persist_noclobber(&path) {
                 Ok(_) => {}
                 Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}

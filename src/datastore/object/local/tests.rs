@@ -1,6 +1,8 @@
 //! The conformance suite, the order of the steps, and every step failing.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use super::*;
 
@@ -230,4 +232,58 @@ async fn what_is_still_written_stays_however_long_it_takes() {
     slow.finish(&key("slow"), Bytes::new()).await.unwrap();
     let found = other.get(&key("slow"), 9).await.unwrap().unwrap();
     assert_eq!(found.bytes, "slowly");
+}
+
+/// Holds the first that comes to the step `held` until `other` is seen, or for long; and whether it was seen.
+fn holding(held: Step, other: Step) -> (Probe, Arc<AtomicBool>) {
+    let (early, changed) = (Arc::new(AtomicBool::new(false)), Condvar::new());
+    let (seen, told) = (Mutex::new(Vec::new()), early.clone());
+    let probe: Probe = Arc::new(move |step| {
+        let mut seen = seen.lock().unwrap();
+        let is_first = step == held && !seen.contains(&held);
+        seen.push(step);
+        changed.notify_all();
+        if is_first {
+            // Whoever does not wait comes in no time; that one waits cannot be seen but by time.
+            let long = Duration::from_millis(300);
+            let missing = |seen: &mut Vec<Step>| !seen.contains(&other);
+            let waited = changed.wait_timeout_while(seen, long, missing).unwrap().1;
+            told.store(!waited.timed_out(), Ordering::SeqCst);
+        }
+        Ok(())
+    });
+    (probe, early)
+}
+
+/// Writes `first`, and `second` as soon as there is something at `made`; then comes to the step `told`.
+fn one_after_the_other(probe: Probe, [first, second, made]: [&str; 3], told: Step) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join(TMP)).unwrap();
+    let store = LocalStore::with_probe(dir.path(), probe.clone());
+    let made = dir.path().join(made);
+    std::thread::scope(|scope| {
+        scope.spawn(|| store.0.create(&key(first), b"x").unwrap());
+        while !made.exists() {
+            std::thread::yield_now();
+        }
+        store.0.create(&key(second), b"x").unwrap();
+        probe(told).unwrap();
+    });
+}
+
+#[test]
+fn a_name_below_a_directory_that_is_being_made_waits_for_that_one() {
+    let relied = Step::SyncDir("a".to_owned());
+    let (probe, early) = holding(Step::SyncDir(String::new()), relied);
+    let told = Step::MakeDir("told".to_owned());
+    one_after_the_other(probe, ["a/first", "a/second", "a"], told);
+    assert!(!early.load(Ordering::SeqCst));
+}
+
+#[test]
+fn whoever_is_told_that_an_object_exists_may_rely_on_it() {
+    let told = Step::MakeDir("told".to_owned());
+    let (probe, early) = holding(Step::SyncDir("a".to_owned()), told.clone());
+    one_after_the_other(probe, ["a/k", "a/k", "a/k"], told);
+    assert!(!early.load(Ordering::SeqCst));
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::{Root, Step};
 use crate::datastore::object::{Key, StoreError, Upload};
+use crate::failpoint;
 
 /// How many bytes are written before the disk is told to begin with them.
 const FLUSH_EVERY: u64 = 32 * 1024 * 1024;
@@ -32,7 +33,7 @@ pub(super) struct LocalUpload {
 impl LocalUpload {
     pub(super) fn begin(root: Arc<Root>, head: usize) -> Result<Box<dyn Upload>, StoreError> {
         let temp = root
-            .temp()
+            .temp("upload")
             .map_err(|e| StoreError::of("write", root.path.display(), e))?;
         let end = head as u64;
         let temp = Arc::new(temp);
@@ -88,6 +89,7 @@ impl Upload for LocalUpload {
         self.end += bytes.len() as u64;
         let (root, temp) = (self.root.clone(), self.temp.clone());
         self.writing = Some(tokio::task::spawn_blocking(move || {
+            failpoint::pass("local.upload.write", "upload")?;
             root.step(|| Step::Write)?;
             temp.as_file().write_all_at(&bytes, offset)
         }));
@@ -107,6 +109,7 @@ impl Upload for LocalUpload {
         super::super::join(
             tokio::task::spawn_blocking(move || {
                 root.writing(&key, |root| {
+                    failpoint::pass("local.upload.head", &key)?;
                     temp.as_file().write_all_at(&head, 0)?;
                     let temp = Arc::into_inner(temp).expect("all tasks that had it have ended");
                     root.settle(temp, &key, true).map(|_| ())

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::datastore::object::StoreError;
+use crate::failpoint;
 
 /// How many bytes wait in memory.
 const IN_MEMORY: usize = 8 << 20;
@@ -42,6 +43,7 @@ impl Spool {
         let (pieces, at) = (std::mem::take(&mut self.waiting), self.in_file);
         let file = self.file.take();
         let write = move || {
+            failpoint::pass("s3.spool", at)?;
             let file = match file {
                 Some(file) => file,
                 None => Arc::new(tempfile::tempfile()?),

@@ -19,6 +19,7 @@ use super::parts::{self, Cut, PART};
 use super::spool::Spool;
 use crate::aws::Trouble;
 use crate::datastore::object::{Key, StoreError, Upload};
+use crate::failpoint;
 
 const PUT: &str = "s3:PutObject";
 const ABORT: &str = "s3:AbortMultipartUpload";
@@ -126,6 +127,7 @@ pub(super) struct Sending {
 
 impl Sending {
     pub(super) async fn begin(bucket: Arc<Bucket>, key: &Key) -> Result<Self, StoreError> {
+        failpoint::reach("s3.begin", key);
         let id = Some(bucket.begin(key).await?);
         let key = key.clone();
         Ok(Self { bucket, key, id })
@@ -143,6 +145,7 @@ impl Sending {
             Err(error) => Err(error),
         };
         let id = self.id.take().unwrap_or_default();
+        failpoint::reach("s3.completed", &self.key);
         if done.is_err() {
             abort(&self.bucket, &self.key, &id).await;
         }
@@ -173,8 +176,10 @@ impl Sending {
             });
         }
         while let Some(part) = next(&mut sending).await? {
+            failpoint::reach("s3.part", &self.key);
             sent.push(part);
         }
+        failpoint::reach("s3.complete", &self.key);
         sent.sort_unstable_by_key(|part| part.part_number);
         Ok(sent)
     }

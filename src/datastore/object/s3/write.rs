@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Bucket;
 use crate::aws::Trouble;
 use crate::datastore::object::{Created, Key, Replaced, StoreError, Version};
+use crate::failpoint;
 
 const PUT: &str = "s3:PutObject";
 const DELETE: &str = "s3:DeleteObject";
@@ -56,7 +57,10 @@ impl Bucket {
 
     /// Writes an object; once more without a checksum where the server does not know it.
     async fn write(&self, key: &Key, bytes: Bytes, when: If<'_>) -> Result<(), Trouble> {
-        match self.send(key, bytes.clone(), &when).await {
+        failpoint::reach("s3.put", key);
+        let sent = self.send(key, bytes.clone(), &when).await;
+        failpoint::reach("s3.answered", key);
+        match sent {
             Ok(_) => Ok(()),
             Err(error) => {
                 let trouble = Trouble::of(PUT, &error);
@@ -92,6 +96,7 @@ impl Bucket {
     }
 
     pub(super) async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        failpoint::reach("s3.delete", key);
         let request = self.client.delete_object().bucket(&self.name);
         let sent = request.key(self.object(key)).send().await;
         sent.map(|_| ()).map_err(|error| {
