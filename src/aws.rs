@@ -1,7 +1,10 @@
-//! What S3 and Batch have in common: how AWS is reached, and what its errors mean.
+//! What S3 and Batch have in common: how AWS is reached, and what its errors mean; and values of
+//! [`secret`]s, for which two requests are all that is needed of two services.
 //!
 //! Credentials, region and endpoints come from where every tool of AWS takes them: variables,
 //! profiles, the role of the machine. Nothing here is a setting of ours.
+
+pub mod secret;
 
 use std::error::Error;
 use std::fmt;
@@ -78,6 +81,7 @@ impl Kind {
             | "ExpiredToken"
             | "ExpiredTokenException"
             | "InvalidToken"
+            | "InvalidSignatureException"
             | "UnrecognizedClientException"
             | "InvalidClientTokenId"
             | "IncompleteSignature"
@@ -88,7 +92,13 @@ impl Kind {
             "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "Forbidden" => {
                 Self::Denied
             }
-            "NoSuchBucket" | "NoSuchKey" | "NoSuchUpload" | "NotFound" => Self::Missing,
+            "NoSuchBucket"
+            | "NoSuchKey"
+            | "NoSuchUpload"
+            | "NotFound"
+            | "ResourceNotFoundException"
+            | "ParameterNotFound"
+            | "ParameterVersionNotFound" => Self::Missing,
             // A request that met another, or was broken on the way: the same one may pass.
             "ConditionalRequestConflict"
             | "OperationAborted"

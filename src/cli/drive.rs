@@ -43,7 +43,7 @@ impl Stage {
         let (ask, interrupts) = tokio::sync::mpsc::unbounded_channel();
         let machine = Machine {
             clock: Arc::new(SystemClock),
-            launcher: flow::launcher()?,
+            launcher: flow::launcher(settings)?,
             listener,
             interrupts,
             elsewhere: Some(Elsewhere {

@@ -98,8 +98,9 @@ impl FlowAt {
 ///
 /// # Errors
 /// When the system does not say where the running program is.
-pub(crate) fn launcher() -> Result<Launcher, CliError> {
-    Launcher::current().map_err(|error| {
+pub(crate) fn launcher(settings: &Settings) -> Result<Launcher, CliError> {
+    let launcher = Launcher::current().map(|launcher| launcher.confined(settings.confinement));
+    launcher.map_err(|error| {
         CliError::new(Kind::Unavailable, "could not find the running program").caused_by(&error)
     })
 }
@@ -153,7 +154,10 @@ impl Workshop {
 /// # Errors
 /// When the system does not say where the running program is.
 pub(crate) fn modules(settings: &Settings) -> Result<Modules, CliError> {
-    Ok(Modules::new(settings.code_cache.clone(), launcher()?))
+    Ok(Modules::new(
+        settings.code_cache.clone(),
+        launcher(settings)?,
+    ))
 }
 
 /// A flow that may still have problems.

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use super::context::Context;
 use super::error::{CliError, Kind};
 use crate::config::Settings;
 use crate::model::grant::{Grant, Grants, asks_over_http};
 use crate::model::id::RunId;
 use crate::task::grants;
+use crate::task::secret::Surroundings;
 
 /// Grants of the command line.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -15,7 +17,7 @@ pub(crate) struct Allow {
     ///
     /// `scratch=64MiB` is a directory `/tmp` in memory, `read:NAME=PATH` a directory of this machine
     /// as `/NAME`, `env:NAME` or `env:NAME=VALUE` a variable, `secret:NAME` a variable whose value
-    /// is not recorded, `http=https://HOST` whom steps may ask over HTTP. What single steps may touch is said in `wrun.toml`.
+    /// is not recorded and may be elsewhere (`secret:NAME=file:PATH`, `=aws-sm:NAME`, `=aws-ssm:NAME`), `http=https://HOST` whom steps may ask over HTTP. What single steps may touch is said in `wrun.toml`.
     #[arg(long = "allow", value_name = "GRANT")]
     allow: Vec<Grant>,
 }
@@ -24,17 +26,20 @@ impl Allow {
     /// All grants of a run, with their values: those of `settings`, and these.
     ///
     /// # Errors
-    /// When a directory or a variable is not there.
-    pub(crate) fn with(&self, settings: &Settings, directory: &Path) -> Result<Grants, CliError> {
+    /// When a directory, a variable or a secret is not there.
+    pub(crate) async fn with(&self, settings: &Settings, cx: &Context) -> Result<Grants, CliError> {
         let mut all = settings.grants.clone();
         for grant in &self.allow {
             let mut grant = grant.clone();
-            if let Grant::Read { path, .. } = &mut grant {
-                *path = absolute(directory, path)?;
+            if let Some(path) = grant.path_mut() {
+                *path = absolute(&cx.directory, path)?;
             }
             all.all.push(grant);
         }
-        grants::fill(&mut all, |name| std::env::var(name).ok()).map_err(|error| unset(&error))?;
+        let variable = |name: &str| std::env::var(name).ok();
+        let around = Surroundings::new(&variable, cx.now());
+        let filled = grants::fill(&mut all, &around).await;
+        filled.map_err(|error| no_value(&error))?;
         for grant in all.iter_mut() {
             if let Grant::Read { name, path } = grant
                 && !Path::new(path).is_dir()
@@ -54,11 +59,13 @@ fn absolute(directory: &Path, path: &str) -> Result<String, CliError> {
     text.map_err(|path| CliError::usage(format!("the path {path:?} is not UTF-8")))
 }
 
-fn unset(error: &grants::NotSet) -> CliError {
-    let name = &error.name;
-    CliError::from_error(Kind::Usage, error).hint(format!(
-        "set it: `{name}=… wrun run`, or take the grant away"
-    ))
+fn no_value(error: &grants::NoValue) -> CliError {
+    let said = CliError::usage(error.to_string());
+    let source = std::error::Error::source(&error.why);
+    let said = source
+        .into_iter()
+        .fold(said, |said, source| said.cause(source.to_string()));
+    said.hint(error.why.hint())
 }
 
 /// Refuses to run a flow that asks over HTTP where no step was granted whom to ask.
@@ -75,14 +82,59 @@ pub(crate) fn check_http(imports: &[String], grants: &Grants) -> Result<(), CliE
         .hint("`--allow http=https://HOST` grants it to all steps, `grants = [\"http=https://HOST\"]` below `[steps.STEP]` in `wrun.toml` to one"))
 }
 
+/// Refuses to continue `run` when its flow asks over HTTP and somebody whom it was granted is not
+/// granted now: its tasks would find out late, one by one.
+///
+/// # Errors
+/// When an origin is missing, or nobody is granted at all.
+pub(crate) fn check_http_again(
+    imports: &[String],
+    run: &RunId,
+    before: &Grants,
+    now: &Grants,
+) -> Result<(), CliError> {
+    let missing = missing(before, now).into_iter();
+    let missing: Vec<_> = missing.filter(|line| line.contains("http=")).collect();
+    if missing.is_empty() || asks_over_http(imports).is_none() {
+        return check_http(imports, now);
+    }
+    let message = format!("`{run}` was granted whom to ask over HTTP, which is not granted here");
+    let error = CliError::usage(message);
+    let error = missing
+        .iter()
+        .fold(error, |error, line| error.cause(format!("`{line}`")));
+    let again = missing.iter().map(|line| {
+        let (_, origin) = line.split_once("http=").unwrap_or_default();
+        format!("`--allow http={origin}`")
+    });
+    let again: std::collections::BTreeSet<_> = again.collect();
+    let again = again
+        .into_iter()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace("` `", " ");
+    Err(error.hint(format!("{again} grants it again")))
+}
+
 /// What `before` granted and `now` does not, as it would be granted again.
 pub(crate) fn missing(before: &Grants, now: &Grants) -> Vec<String> {
-    let now = now.lines();
+    let now: Vec<_> = now.lines().iter().map(|line| opened(line)).collect();
     let before = before.lines();
     before
         .into_iter()
-        .filter(|line| !now.contains(line))
+        .filter(|line| !now.contains(&opened(line)))
         .collect()
+}
+
+/// What a line of grants opens: a secret is the same wherever its value is.
+fn opened(line: &str) -> String {
+    match line.find("secret:") {
+        Some(at) => {
+            let end = line[at..].find('=').map_or(line.len(), |end| at + end);
+            line[..end].to_owned()
+        }
+        None => line.to_owned(),
+    }
 }
 
 /// Refuses to touch for `run` what this machine was not asked to let it touch: whoever takes over

@@ -30,10 +30,23 @@ use clap::FromArgMatches;
 
 pub use args::tree;
 
+use crate::model::confinement::Confinement;
 use args::Cli;
 use context::Context;
 use error::CliError;
 use output::{Color, Output};
+
+/// `wrun cell [CONFINEMENT]`.
+fn cell() -> ExitCode {
+    let said = std::env::args().nth(2).map(|text| text.parse());
+    match said.transpose() {
+        Ok(confinement) => crate::sandbox::cell_main(confinement.unwrap_or_default()),
+        Err::<Option<Confinement>, _>(error) => {
+            eprintln!("the confinement of a cell {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Runs the command line and says how it went.
 pub fn main() -> ExitCode {
@@ -45,7 +58,7 @@ pub fn main() -> ExitCode {
         // In a session of its own: Ctrl-C in a terminal goes to all of a group, and it is the run that
         // decides what becomes of its cells. Where that cannot be, it is as it was.
         let _ = rustix::process::setsid();
-        return crate::sandbox::cell_main();
+        return cell();
     }
     clap_complete::CompleteEnv::with_factory(args::tree).complete();
     let arguments = arguments();

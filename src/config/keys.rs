@@ -9,6 +9,7 @@ use super::file::Raw;
 use super::{Seed, Settings};
 use super::{batch, quantity};
 use crate::aws::PathStyle;
+use crate::model::confinement::ConfinementError;
 use crate::model::definition::Retry;
 use crate::model::grant::Grant;
 use crate::model::header::StepSettings;
@@ -118,6 +119,12 @@ const KEYS: &[Key] = &[
         "what every step may touch",
         |s, v, from| set(&mut s.grants.all, grants(v, from)),
         |s| show_grants(&s.grants.all),
+    ),
+    key(
+        "sandbox.confinement",
+        "whether cells must be confined by the system: `best`, `require` or `off`",
+        set_confinement,
+        |s| s.confinement.to_string(),
     ),
     key(
         "limits.memory",
@@ -307,7 +314,7 @@ fn grants(value: &Raw, from: &Path) -> Result<Vec<Grant>, String> {
         let mut grant: Grant = text
             .parse()
             .map_err(|error| format!("has no grant there: {error}"))?;
-        if let Grant::Read { path: there, .. } = &mut grant {
+        if let Some(there) = grant.path_mut() {
             *there = path(there, from)?;
         }
         grants.push(grant);
@@ -341,6 +348,14 @@ fn set_seed(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String
         },
     };
     Ok(())
+}
+
+fn set_confinement(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String> {
+    let said = text(value)?.parse();
+    set(
+        &mut settings.confinement,
+        said.map_err(|error: ConfinementError| error.to_string()),
+    )
 }
 
 fn set_path_style(settings: &mut Settings, value: &Raw, _: &Path) -> Result<(), String> {

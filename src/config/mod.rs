@@ -22,6 +22,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::aws::PathStyle;
+use crate::model::confinement::Confinement;
 use crate::model::grant::Grants;
 use crate::model::header::{ExecutorKind, Limits, StepSettings};
 use crate::model::name::StepName;
@@ -99,6 +100,8 @@ pub struct Settings {
     pub path_style: PathStyle,
     /// Where chance comes from.
     pub seed: Seed,
+    /// How much cells must be confined.
+    pub confinement: Confinement,
     /// The limits of every sandbox.
     pub limits: Limits,
     /// What the operator says about single steps.
@@ -315,6 +318,7 @@ impl Settings {
             gc_grace_ms: 7 * 24 * 60 * 60 * 1000,
             path_style: PathStyle::Auto,
             seed: Seed::Fixed(0),
+            confinement: Confinement::default(),
             limits: Limits::default(),
             steps: BTreeMap::new(),
             grants: Grants::default(),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::name::StepName;
 use super::origin::{Origin, OriginError};
+use super::secret::{Source, is_variable};
 
 /// Where a step finds its scratch directory.
 pub const SCRATCH: &str = "/tmp";
@@ -23,7 +24,7 @@ const MAX_NAME: usize = 64;
 /// One thing that is opened for a step.
 ///
 /// As text: `scratch=64MiB`, `read:NAME=PATH`, `env:NAME=VALUE`, `env:NAME`, `secret:NAME`,
-/// `http=https://HOST`.
+/// `secret:NAME=SOURCE`, `http=https://HOST`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
@@ -50,6 +51,9 @@ pub enum Grant {
     Secret {
         /// Its name.
         name: String,
+        /// Where its value is; none where that is the variable of its name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Source>,
         /// What the value is known by; none until the run starts.
         digest: Option<Digest>,
     },
@@ -74,11 +78,23 @@ impl Grant {
         }
     }
 
+    /// The path of the machine in it.
+    pub fn path_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Read { path, .. }
+            | Self::Secret {
+                source: Some(Source::File(path)),
+                ..
+            } => Some(path),
+            _ => None,
+        }
+    }
+
     /// What of it may decide about a result: all but where on the machine a directory is.
     pub fn identity(&self) -> String {
         match self {
             Self::Read { name, .. } => format!("read:{name}"),
-            Self::Secret { name, digest } => match digest {
+            Self::Secret { name, digest, .. } => match digest {
                 Some(digest) => format!("secret:{name}={digest}"),
                 None => format!("secret:{name}"),
             },
@@ -97,7 +113,14 @@ impl fmt::Display for Grant {
                 name,
                 value: Some(value),
             } => write!(f, "env:{name}={value}"),
-            Self::Secret { name, .. } => write!(f, "secret:{name}"),
+            Self::Secret {
+                name, source: None, ..
+            } => write!(f, "secret:{name}"),
+            Self::Secret {
+                name,
+                source: Some(source),
+                ..
+            } => write!(f, "secret:{name}={source}"),
             Self::Http { origin } => write!(f, "http={origin}"),
         }
     }
@@ -108,7 +131,7 @@ impl fmt::Display for Grant {
 pub enum GrantError {
     /// It begins with nothing that can be granted.
     #[error(
-        "`{0}` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME` and `http=https://HOST`"
+        "`{0}` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME`, `secret:NAME=SOURCE` and `http=https://HOST`"
     )]
     Unknown(String),
     /// A size that is none, or none that can be granted.
@@ -127,7 +150,7 @@ pub enum GrantError {
     Variable(String),
     /// A secret that stands in clear text where it would be kept.
     #[error(
-        "the value of a secret is not written down: grant `secret:{0}` and set the variable `{0}` of the environment"
+        "the value of a secret is not written down: grant `secret:{0}` and set the variable `{0}` of the environment, or say where the value is, e.g. `secret:{0}=file:PATH`, `secret:{0}=aws-sm:NAME` or `secret:{0}=aws-ssm:NAME`"
     )]
     SecretValue(String),
     /// What is asked over HTTP, named wrongly.
@@ -171,9 +194,10 @@ impl FromStr for Grant {
             }),
             ("secret", None) => Ok(Self::Secret {
                 name: variable(name)?,
+                source: None,
                 digest: None,
             }),
-            ("secret", Some(_)) => Err(GrantError::SecretValue(variable(name)?)),
+            ("secret", Some(text)) => secret(variable(name)?, &text),
             _ => Err(unknown()),
         }
     }
@@ -202,12 +226,22 @@ fn directory(name: String) -> Result<String, GrantError> {
 }
 
 fn variable(name: String) -> Result<String, GrantError> {
-    let digit = name.starts_with(|c: char| c.is_ascii_digit());
-    let is_one = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if !name.is_empty() && !digit && name.chars().all(is_one) {
-        return Ok(name);
+    match is_variable(&name) {
+        true => Ok(name),
+        false => Err(GrantError::Variable(name)),
     }
-    Err(GrantError::Variable(name))
+}
+
+/// A secret whose value is where `text` says. What says nothing of the kind may be the value itself.
+fn secret(name: String, text: &str) -> Result<Grant, GrantError> {
+    let Ok(source) = text.parse() else {
+        return Err(GrantError::SecretValue(name));
+    };
+    Ok(Grant::Secret {
+        name,
+        source: Some(source),
+        digest: None,
+    })
 }
 
 /// The grants of a run.
@@ -351,6 +385,8 @@ mod tests {
             "env:MODE=a=b c",
             "env:EMPTY=",
             "secret:API_TOKEN",
+            "secret:API_TOKEN=file:/run/secrets/token",
+            "secret:API_TOKEN=aws-sm:prod/api#token",
             "http=https://api.example.com",
             "http=http://127.0.0.1:8080",
         ] {
@@ -380,8 +416,8 @@ mod tests {
         .map(|text| text.parse::<Grant>().expect_err(text).to_string())
         .collect();
         insta::assert_snapshot!(said.join("\n"), @r"
-        `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME` and `http=https://HOST`
-        `write:out=/srv` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME` and `http=https://HOST`
+        `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME`, `secret:NAME=SOURCE` and `http=https://HOST`
+        `write:out=/srv` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME`, `secret:NAME=SOURCE` and `http=https://HOST`
         `0MiB` is no size of a scratch directory: it has 1 MiB to 4 GiB, e.g. `scratch=64MiB`
         `5GiB` is no size of a scratch directory: it has 1 MiB to 4 GiB, e.g. `scratch=64MiB`
         `64` is no size of a scratch directory: it has 1 MiB to 4 GiB, e.g. `scratch=64MiB`
@@ -389,7 +425,7 @@ mod tests {
         a granted directory cannot be called `tmp`: lower-case letters, digits, `_` and `-` are allowed, a letter comes first, and `tmp` is the scratch directory
         a granted directory cannot be called `Corpus`: lower-case letters, digits, `_` and `-` are allowed, a letter comes first, and `tmp` is the scratch directory
         `A B` names no variable: a name has letters, digits and `_`, e.g. `env:LANG`
-        the value of a secret is not written down: grant `secret:TOKEN` and set the variable `TOKEN` of the environment
+        the value of a secret is not written down: grant `secret:TOKEN` and set the variable `TOKEN` of the environment, or say where the value is, e.g. `secret:TOKEN=file:PATH`, `secret:TOKEN=aws-sm:NAME` or `secret:TOKEN=aws-ssm:NAME`
         `http=` takes whom a step may ask, e.g. `http=https://api.example.com`: `api.example.com` begins neither with `http://` nor with `https://`
         `http=` takes whom a step may ask, e.g. `http=https://api.example.com`: `api.example.com/v1` is more than a host and a port
         `https://api.example.com` is granted as `http=https://api.example.com`
@@ -419,10 +455,11 @@ mod tests {
         let digest = Digest::of(b"what is kept of it");
         let secret = Grant::Secret {
             name: "TOKEN".into(),
+            source: Some(Source::Env("OTHER".into())),
             digest: Some(digest),
         };
         assert_eq!(secret.identity(), format!("secret:TOKEN={digest}"));
-        assert_eq!(secret.to_string(), "secret:TOKEN");
+        assert_eq!(secret.to_string(), "secret:TOKEN=env:OTHER");
         assert_eq!(grant("read:corpus=/a").identity(), "read:corpus");
     }
 

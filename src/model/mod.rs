@@ -4,13 +4,14 @@
 //! stored or printed has one order. The types read from the outside in: names ([`name`]), places
 //! ([`id`], [`pathspec`]), what a module says about itself ([`definition`]), the checked graph that
 //! follows from it ([`graph`], [`validate`]), and what happens to it in a run ([`header`],
-//! [`grant`], [`origin`], [`artifact`], [`record`], [`failure`], [`event`], [`job`]). [`nearest`] finds what a misspelt
-//! name was meant to be, [`archive`] makes one of many files.
+//! [`grant`], [`secret`], [`origin`], [`artifact`], [`record`], [`failure`], [`event`], [`job`]). [`confinement`] is how much an operator insists on, [`nearest`] finds what a misspelt
+//! name was meant to be, and [`archive`] makes one of many files.
 //!
 //! Uses nothing of this crate. Every other room uses it.
 
 pub mod archive;
 pub mod artifact;
+pub mod confinement;
 pub mod definition;
 pub mod digest;
 pub mod event;
@@ -25,6 +26,7 @@ pub mod nearest;
 pub mod origin;
 pub mod pathspec;
 pub mod record;
+pub mod secret;
 #[cfg(test)]
 pub(crate) mod sketch;
 pub mod time;

@@ -87,7 +87,8 @@ pub async fn attach(
     // What is taken over later is this one: whoever came in between has another.
     let over = check_free(&run, machine).await?;
     let program = Program::of(datastore, modules, run.header()).await?;
-    let site = start::site(datastore, &run, program, &machine.launcher);
+    let secrets = start::secrets(&run, None, &*machine.clock).await;
+    let site = start::site(datastore, &run, program, &machine.launcher, secrets);
     let notes = Arc::new(Notes::default());
     let (mut past, mut open) = (Vec::new(), Open::default());
     let scheduler = past::scheduler(run.header(), &site.graph);

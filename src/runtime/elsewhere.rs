@@ -15,6 +15,7 @@ use crate::model::grant::{Grant, Grants};
 use crate::model::graph::FlowGraph;
 use crate::model::header::{ExecutorKind, RunHeader, StepSettings};
 use crate::model::name::StepName;
+use crate::model::secret::Source;
 use crate::task::attempt::Clock;
 use crate::task::site::Site;
 
@@ -105,15 +106,23 @@ fn absent(grant: &Grant, settings: &Batch) -> Option<(String, String)> {
         Grant::Read { .. } => {
             "give the files as a parameter of type `Files`, or execute the step here: `executor = \"local\"`".to_owned()
         }
-        Grant::Secret { name, .. }
-            if !settings.secrets.contains_key(name)
-                && !settings.environment.contains_key(name) =>
-        {
-            format!("`batch.secrets = [\"{name}=ARN\"]` gives containers its value")
-        }
+        Grant::Secret { name, source, .. } => match source {
+            Some(Source::SecretsManager { .. } | Source::Parameter(_)) => return None,
+            Some(Source::File(_)) => format!(
+                "no file of this machine is there: put the value into Secrets Manager and grant `secret:{name}=aws-sm:ID`"
+            ),
+            Some(Source::Env(name)) => variable(name, settings)?,
+            None => variable(name, settings)?,
+        },
         _ => return None,
     };
     Some((grant.to_string(), hint))
+}
+
+/// What gives containers a variable that they do not have; none where they have it.
+fn variable(name: &str, settings: &Batch) -> Option<String> {
+    let is_there = settings.secrets.contains_key(name) || settings.environment.contains_key(name);
+    (!is_there).then(|| format!("`batch.secrets = [\"{name}=ARN\"]` gives containers its value"))
 }
 
 impl Ready {

@@ -23,6 +23,7 @@ use crate::model::event::Event;
 use crate::model::id::{RunId, TaskId};
 use crate::model::record::{Logs, Record};
 use crate::scheduler::Assignment;
+use crate::task::grants::Secrets;
 use crate::task::site::{Site, Slot};
 
 /// How much of a file is read at once.
@@ -287,7 +288,9 @@ impl Bench<'_> {
     async fn site(&self, run: &Run) -> Result<Arc<Site>, PastError> {
         let program = Program::of(&self.scratch, self.machine.modules, run.header()).await?;
         let launcher = &self.machine.launcher;
-        Ok(Arc::new(start::site(&self.scratch, run, program, launcher)))
+        let secrets = start::secrets(run, None, &*self.machine.clock).await;
+        let site = start::site(&self.scratch, run, program, launcher, secrets);
+        Ok(Arc::new(site))
     }
 
     async fn event(
@@ -412,7 +415,8 @@ async fn rebuild(
 ) -> Result<(), FsckError> {
     let run = datastore.run(id).await?;
     let program = Program::of(datastore, machine.modules, run.header()).await?;
-    let site = start::site(datastore, &run, program, &machine.launcher);
+    let secrets = Secrets::default();
+    let site = start::site(datastore, &run, program, &machine.launcher, secrets);
     let (notes, mut tally, mut ended) = (Notes::default(), Tally::default(), None);
     let scheduler = past::scheduler(run.header(), &site.graph);
     let folded = past::fold(&run, scheduler, async |event, answer, segment| {

@@ -138,7 +138,9 @@ pub async fn replay(
     let directory = tempfile::tempdir().map_err(ReplayError::Scratch)?;
     let scratch = datastore.scratch(directory.path());
     let program = Program::of(datastore, machine.modules, run.header()).await?;
-    let site = Arc::new(start::site(&scratch, run, program, &machine.launcher));
+    let secrets = start::secrets(run, None, &*machine.clock).await;
+    let site = start::site(&scratch, run, program, &machine.launcher, secrets);
+    let site = Arc::new(site);
     let ledger = Arc::new(Ledger::new(datastore.clone(), machine.compared.clone()));
     if scope.is_all() {
         ledger.parameters(run).await;
@@ -267,7 +269,9 @@ impl Reader<'_> {
         let origin = self.datastore.run(run).await?;
         past::verify_code(self.datastore, origin.header()).await?;
         let program = Program::of(self.datastore, self.machine.modules, origin.header()).await?;
-        let site = start::site(&own.datastore, &origin, program, &self.machine.launcher);
+        let secrets = start::secrets(&origin, None, &*self.machine.clock).await;
+        let launcher = &self.machine.launcher;
+        let site = start::site(&own.datastore, &origin, program, launcher, secrets);
         // The values that it read are in the records of the run that took it over.
         let site = Arc::new(Site {
             values: own.values.clone(),

@@ -64,7 +64,8 @@ pub async fn spin(
     let step = step.ok_or_else(|| SpinError::NoStep(task.step.clone()))?;
     let directory = tempfile::tempdir().map_err(SpinError::Scratch)?;
     let scratch = datastore.scratch(directory.path());
-    let site = start::site(&scratch, run, program, machine.0);
+    let secrets = start::secrets(run, Some(&task.step), &*machine.1).await;
+    let site = start::site(&scratch, run, program, machine.0, secrets);
     let before = Arc::new(past::told(datastore, run.header()).await?);
     let mut found = None;
     let mut printed: Vec<LogChunk> = Vec::new();

@@ -36,6 +36,7 @@ use crate::sandbox::engine::engine_id;
 use crate::scheduler::{Command, Policy, Scheduler};
 use crate::task::attempt::Clock;
 use crate::task::grants::Secrets;
+use crate::task::secret::Surroundings;
 use crate::task::site::Site;
 use crate::task::values::Values;
 
@@ -250,7 +251,8 @@ pub async fn create(
     if let Some(origin) = &run.header().origin {
         datastore.refuse_removed(origin).await?;
     }
-    let site = Arc::new(site(datastore, &run, program, &machine.launcher));
+    let secrets = secrets(&run, None, &*machine.clock).await;
+    let site = Arc::new(site(datastore, &run, program, &machine.launcher, secrets));
     let mut scheduler = past::scheduler(run.header(), &site.graph);
     let commands = scheduler.start();
     Ok(Started {
@@ -275,12 +277,20 @@ pub(super) async fn known(site: &Arc<Site>) -> Result<Box<dyn Known>, StoreError
     })
 }
 
+/// The secrets of `run`, or of one of its steps, as far as they are at hand here and now.
+pub(super) async fn secrets(run: &Run, step: Option<&StepName>, clock: &dyn Clock) -> Secrets {
+    let variable = |name: &str| std::env::var(name).ok();
+    let around = Surroundings::new(&variable, clock.now());
+    Secrets::of(&run.header().grants, step, &around).await
+}
+
 /// What all attempts of `run` share.
 pub(super) fn site(
     datastore: &Datastore,
     run: &Run,
     program: Program,
     launcher: &Launcher,
+    secrets: Secrets,
 ) -> Site {
     Site {
         datastore: datastore.clone(),
@@ -290,7 +300,7 @@ pub(super) fn site(
         lists: Arc::default(),
         backend: program.backend,
         modules: program.compiled,
-        secrets: Secrets::of(&run.header().grants, |name| std::env::var(name).ok()),
+        secrets,
         launcher: launcher.clone(),
     }
 }

@@ -7,11 +7,13 @@ use super::start;
 use crate::datastore::Datastore;
 use crate::datastore::run::Run;
 use crate::model::digest::Digest;
+use crate::model::grant::Grant;
 use crate::model::id::{RunId, TaskId};
 use crate::model::record::{Observed, Record};
 use crate::sandbox::Launcher;
 use crate::sandbox::call::Backend;
 use crate::scheduler::Assignment;
+use crate::task::grants::Secrets;
 use crate::task::inputs;
 use crate::task::site::Site;
 
@@ -58,7 +60,7 @@ pub async fn facts(
         backend: Backend::Native,
         compiled: Vec::new(),
     };
-    let site = start::site(datastore, run, program, launcher);
+    let site = start::site(datastore, run, program, launcher, Secrets::default());
     let mut found = None;
     let scheduler = past::scheduler(header, &site.graph);
     let fold = past::fold(run, scheduler, async |event, answer, segment| {
@@ -90,10 +92,31 @@ pub async fn facts(
 }
 
 fn never(record: &Record) -> Option<&'static str> {
+    if record.trace.is_some() {
+        return Some("it saw something of the world, which no key holds");
+    }
     if record.observed.contains(Observed::BRANCHES) {
         return Some("it asked for the names of its branches, which no key holds");
     }
     None
+}
+
+/// What a grant opens, and what of it decides about a result.
+fn granted(grant: &Grant) -> (String, String) {
+    match grant {
+        Grant::Scratch { mib } => ("granted `scratch`".to_owned(), format!("{mib} MiB")),
+        // Where it is decides about nothing: what was seen of it is in the trace.
+        Grant::Read { name, .. } => (format!("granted `read:{name}`"), "granted".to_owned()),
+        Grant::Env { name, value } => {
+            let value = value.clone().unwrap_or_default();
+            (format!("granted `env:{name}`"), format!("`{value}`"))
+        }
+        Grant::Secret { name, digest, .. } => {
+            let digest = digest.map_or_else(String::new, |digest| digest.short());
+            (format!("granted `secret:{name}`"), digest)
+        }
+        Grant::Http { origin } => (format!("granted `http={origin}`"), "granted".to_owned()),
+    }
 }
 
 async fn parts(
@@ -142,6 +165,10 @@ async fn parts(
         Digest::of(format!("{others:?}").as_bytes()).short(),
     ));
     let header = &site.header;
+    for grant in header.grants.of(&assignment.task.step) {
+        let (name, value) = granted(grant);
+        parts.push(part(&name, value));
+    }
     for (what, name, value) in [
         (
             Observed::TIME,

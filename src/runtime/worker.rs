@@ -153,7 +153,7 @@ impl Worker {
         around: &Around<'_>,
         voice: &Voice<'_>,
     ) -> Record {
-        let site = match self.site().await {
+        let site = match self.site(index, around.clock).await {
             Ok(site) => site,
             Err(failure) => return failed(failure.clone()),
         };
@@ -177,7 +177,7 @@ impl Worker {
     }
 
     /// What all attempts of the run share.
-    async fn site(&self) -> Result<&Site, &Failure> {
+    async fn site(&self, index: usize, clock: &dyn Clock) -> Result<&Site, &Failure> {
         let made = self.site.get_or_init(async || {
             let header = self.run.header();
             let engine = engine_id(Profile::with(self.modules.backend()));
@@ -189,11 +189,15 @@ impl Worker {
                 infrastructure("the worker cannot use the code of the run", &error)
                     .with_hint("`wrun batch image` builds the image of the workers anew")
             })?;
+            // Attempts of one job are of one step: this worker needs, and may read, no other's.
+            let step = self.spec.attempts.get(index).map(|it| &it.task.step);
+            let secrets = start::secrets(&self.run, step, clock).await;
             Ok(start::site(
                 &self.datastore,
                 &self.run,
                 program,
                 &self.launcher,
+                secrets,
             ))
         });
         made.await.as_ref()

@@ -124,6 +124,8 @@ pub struct Granted {
     pub directories: Vec<String>,
     /// Its environment, sorted by name.
     pub environment: Vec<(String, String)>,
+    /// The names of its secrets. Their values are given to it when it asks for its environment.
+    pub secrets: Vec<String>,
     /// Whom it may ask over HTTP, sorted.
     pub origins: Vec<Origin>,
 }

@@ -7,10 +7,12 @@
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
+use rustix::mm::{MprotectFlags, mprotect};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-    Strategy, WasmBacktraceDetails,
+    Config, CustomCodeMemory, Enabled, Engine, InstanceAllocationStrategy, OptLevel,
+    PoolingAllocationConfig, Strategy, WasmBacktraceDetails,
 };
 
 use super::call::{Backend, Profile};
@@ -72,11 +74,66 @@ impl Setup {
         config.max_wasm_stack(stack);
         // Nothing is asynchronous here, but wasmtime insists that its stacks would suffice.
         config.async_stack_size(stack + (1 << 20));
+        config.with_custom_code_memory(Some(Arc::new(Mapped)));
         if self.pooled {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
         }
         Engine::new(&config)
     }
+}
+
+/// Makes compiled code executable that lies in memory which somebody else has mapped.
+///
+/// Wasmtime does so itself where it has mapped a file by its path; a cell opens no path.
+struct Mapped;
+
+impl Mapped {
+    fn protect(code: *const u8, len: usize, flags: MprotectFlags) -> wasmtime::Result<()> {
+        // SAFETY: wasmtime gives whole pages of code that it was given, and nothing else is there.
+        unsafe { mprotect(code.cast_mut().cast(), len, flags)? };
+        Ok(())
+    }
+}
+
+impl CustomCodeMemory for Mapped {
+    fn required_alignment(&self) -> usize {
+        // The smallest pages that there are. Compiled code is laid out for those of its target, which
+        // may be larger, and mapped memory begins with one.
+        4096
+    }
+
+    fn publish_executable(&self, code: *const u8, len: usize) -> wasmtime::Result<()> {
+        Self::protect(code, len, MprotectFlags::READ | MprotectFlags::EXEC)
+    }
+
+    fn unpublish_executable(&self, code: *const u8, len: usize) -> wasmtime::Result<()> {
+        Self::protect(code, len, MprotectFlags::READ)
+    }
+}
+
+/// Learns from the system what is needed of it later, when nothing can be opened any more: the size of
+/// pages, and the file by which wasmtime asks which pages a guest has touched. It keeps that open for
+/// all pools.
+///
+/// Where there is none, pools clear all pages that a guest may have touched.
+pub fn look_around() {
+    // How to ask for the time is learnt once. The size of pages is learnt by the pool.
+    let _ = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(1)
+        .total_core_instances(1)
+        .total_memories(1)
+        .total_tables(1)
+        .total_stacks(0)
+        .max_memory_size(1 << 16)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .memory_reservation(1 << 16)
+        .memory_guard_size(0)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    // An error leaves it closed.
+    let _ = Engine::new(&config);
 }
 
 /// A digest of wasmtime's own idea of which compiled code an engine can load.

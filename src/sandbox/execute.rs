@@ -115,7 +115,7 @@ impl Prepared {
         };
         let Guest { files, http, .. } = store.data();
         let result = result.map_err(|failure| {
-            let mut failure = about_files(failure, files);
+            let mut failure = about_variables(about_files(failure, files));
             http.explain(&mut failure);
             failure
         });
@@ -239,6 +239,18 @@ fn about_files(mut failure: Failure, files: &Files) -> Failure {
     if failure.hint.is_none() {
         let mut texts = failure.causes.iter().chain([&failure.message]);
         failure.hint = texts.find_map(|text| files.advice(text));
+    }
+    failure
+}
+
+/// Advises whoever failed because a variable is not there.
+fn about_variables(mut failure: Failure) -> Failure {
+    // What the standard library of Rust says.
+    let unset = |text: &String| text.contains("environment variable not found");
+    let is_unset = unset(&failure.message) || failure.causes.iter().any(unset);
+    if failure.hint.is_none() && is_unset {
+        let hint = "steps have the variables that they were granted: `--allow env:NAME` gives them one, `--allow secret:NAME` one that is not recorded";
+        failure.hint = Some(hint.to_owned());
     }
     failure
 }

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use super::call::{Given, Question, Seen, Source};
 use super::fetch::{Fetch, Fetched};
 use crate::model::artifact::MediaType;
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::record::LogChunk;
 
 /// The agent could not answer: its datastore failed, or the cell asked for what does not exist.
@@ -53,6 +54,14 @@ pub trait Host: Send {
     /// Makes a request over HTTP, to an origin that was granted. Bodies of answers are counted with
     /// the files that are opened, and are read as these.
     async fn fetch(&mut self, fetch: Fetch) -> Result<Fetched, HostError>;
+
+    /// The secrets that the task was granted, each a name and a value.
+    ///
+    /// Refused where nobody has any.
+    async fn secrets(&mut self) -> Result<Vec<(String, Zeroizing<String>)>, HostError> {
+        let message = "it asked for secrets that it was not granted";
+        Err(Failure::new(FailureKind::Infrastructure, message).into())
+    }
 
     /// Opens the writer `writer`, a number that this task has not used before.
     async fn create(&mut self, writer: u32, media: MediaType) -> Result<(), HostError>;

@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::call::{Given, Profile, Question, Reply, Request, Seen, Source};
+use super::cell::confine::Wall;
 use super::execute::Refusal;
 use super::fetch::{Fetch, Fetched};
 use crate::model::artifact::MediaType;
@@ -21,7 +22,7 @@ use crate::model::header::Limits;
 use crate::model::record::LogChunk;
 
 /// The version of this protocol. Both sides are the same program, so a difference is an accident.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The bytes before the head.
 pub const PREFIX: usize = 8;
@@ -76,6 +77,8 @@ pub enum ToCell {
     Seen(Seen),
     /// The answer to [`ToAgent::Fetch`].
     Fetched(Box<Fetched>),
+    /// The answer to [`ToAgent::Secrets`]: the body, names and values in postcard.
+    Secrets,
 }
 
 /// What the cell says.
@@ -87,6 +90,8 @@ pub enum ToAgent {
         version: u32,
         /// The agent's number.
         nonce: u64,
+        /// What the cell has built around itself.
+        walls: Vec<Wall>,
     },
     /// The module cannot be used.
     Refused(Refusal),
@@ -130,6 +135,8 @@ pub enum ToAgent {
     Look(Question),
     /// A request over HTTP is to be made.
     Fetch(Box<Fetch>),
+    /// The values of granted secrets are wanted.
+    Secrets,
     /// A writer is opened. Not answered.
     Create {
         /// Its number.

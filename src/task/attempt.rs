@@ -86,6 +86,9 @@ async fn attempt(
         Err(failure) => Err(failure),
     };
     let mut record = executed.unwrap_or_else(failed);
+    if let Err(failure) = &mut record.result {
+        site.secrets.redactor().failure(failure);
+    }
     record.inputs = inputs;
     record.engine = *site.module(profile).engine();
     record.usage.started_at = started_at;
@@ -162,7 +165,7 @@ async fn settle(site: &Site, node: &StepNode, host: &mut AttemptHost<'_>, reply:
         Ok(trace) => record.trace = trace,
         Err(failure) => return failed(failure),
     }
-    record.logs = outputs::logs(site, logs).await;
+    record.logs = outputs::logs(site, host.last_printed(logs)).await;
     record.observed = observed;
     record.usage.cpu_us = cpu_us;
     record.usage.peak_memory = peak_memory;
@@ -176,6 +179,7 @@ async fn keep(
     outcome: Outcome,
     puts: Vec<crate::sandbox::call::Put>,
 ) -> Result<(Outcome, Vec<crate::model::artifact::Artifact>), Failure> {
+    outputs::check_case(&outcome, host.redactor())?;
     let artifacts = outputs::store(site, node, host, puts).await?;
     outputs::check(site, node, &outcome, &artifacts).await?;
     Ok((outcome, artifacts))

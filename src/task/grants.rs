@@ -1,11 +1,17 @@
 //! What a step was granted, made ready for its cell.
 //!
-//! The values of secrets are nowhere but in the environment of whoever starts a run and in the
-//! memory of the agent and of the cell: the header has a digest by which a value is recognised. It
-//! hides a token; a word that can be guessed is found by trying words.
+//! The values of secrets are where grants say ([`super::secret`]), in the memory of the agent, and in
+//! that of the cell once a step asks for them: the header has a digest by which a value is
+//! recognised. It hides a token; a word that can be guessed is found by trying words.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::redact::Redactor;
+use super::secret::{Absent, Surroundings};
 
 use crate::model::digest::Digest;
 use crate::model::failure::{Failure, FailureKind};
@@ -16,33 +22,34 @@ use crate::model::origin::Origin;
 use crate::sandbox::call::Granted;
 
 /// A granted variable that has no value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{grant}` is granted, and the variable `{name}` is not set")]
-pub struct NotSet {
+#[derive(Debug, thiserror::Error)]
+#[error("`{grant}` is granted, and {why}")]
+pub struct NoValue {
     /// The grant.
     pub grant: String,
-    /// The variable.
-    pub name: String,
+    /// Why there is none.
+    pub why: Absent,
 }
 
 /// Gives granted variables the values that they have now, and secrets their digests.
 ///
 /// # Errors
-/// [`NotSet`] when `variable` knows no value.
-pub fn fill(grants: &mut Grants, variable: impl Fn(&str) -> Option<String>) -> Result<(), NotSet> {
+/// [`NoValue`] when there is none.
+pub async fn fill(grants: &mut Grants, around: &Surroundings<'_>) -> Result<(), NoValue> {
     for grant in grants.iter_mut() {
         let text = grant.to_string();
-        let not_set = |name: &String| NotSet {
-            grant: text.clone(),
-            name: name.clone(),
-        };
+        let no_value = |why| NoValue { grant: text, why };
         match grant {
             Grant::Env { name, value } if value.is_none() => {
-                *value = Some(variable(name).ok_or_else(|| not_set(name))?);
+                *value = Some(around.variable(name).map_err(no_value)?);
             }
-            Grant::Secret { name, digest } => {
-                let value = variable(name).ok_or_else(|| not_set(name))?;
-                *digest = Some(known_by(name, &value));
+            Grant::Secret {
+                name,
+                source,
+                digest,
+            } => {
+                let value = around.secret(name, source.as_ref()).await;
+                *digest = Some(known_by(name, &value.map_err(no_value)?));
             }
             _ => {}
         }
@@ -61,33 +68,89 @@ fn known_by(name: &str, value: &str) -> Digest {
 }
 
 /// The values of the secrets of a run, as far as they are at hand.
+///
+/// Cheap to clone. Values are overwritten when the last clone goes.
 #[derive(Clone, Default)]
-pub struct Secrets(BTreeMap<Digest, String>);
+pub struct Secrets(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    values: BTreeMap<Digest, Zeroizing<String>>,
+    /// Why others are not at hand.
+    absent: BTreeMap<Digest, Absent>,
+    redactor: Redactor,
+}
 
 impl fmt::Debug for Secrets {
     /// Says how many there are and nothing else.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} secrets", self.0.len())
+        write!(f, "{} secrets", self.0.values.len())
     }
 }
 
 impl Secrets {
-    /// Those that `grants` name and that `variable` has with the values that the run started with.
-    pub fn of(grants: &Grants, variable: impl Fn(&str) -> Option<String>) -> Self {
-        let mut known = BTreeMap::new();
-        let all = grants.all.iter().chain(grants.steps.values().flatten());
+    /// Those that `grants` name, or only those of `step`, whose values are those that the run started
+    /// with.
+    pub async fn of(grants: &Grants, step: Option<&StepName>, around: &Surroundings<'_>) -> Self {
+        let mut known = Known::default();
+        let all: Vec<&Grant> = match step {
+            Some(step) => grants.of(step),
+            None => {
+                let all = grants.all.iter().chain(grants.steps.values().flatten());
+                all.collect()
+            }
+        };
+        let mut named = Vec::new();
         for grant in all {
-            if let Grant::Secret {
+            let Grant::Secret {
                 name,
+                source,
                 digest: Some(digest),
             } = grant
-                && let Some(value) = variable(name)
-                && known_by(name, &value) == *digest
-            {
-                known.insert(*digest, value);
+            else {
+                continue;
+            };
+            match around.secret(name, source.as_ref()).await {
+                Ok(value) if known_by(name, &value) == *digest => {
+                    known.values.insert(*digest, value);
+                    named.push((name.as_str(), *digest));
+                }
+                Ok(_) => {}
+                Err(why) => {
+                    known.absent.insert(*digest, why);
+                }
             }
         }
-        Self(known)
+        let values = named
+            .iter()
+            .map(|(name, digest)| (*name, known.values[digest].as_str()));
+        let redactor = Redactor::new(values);
+        known.redactor = redactor;
+        Self(Arc::new(known))
+    }
+
+    /// Finds their values in what is kept and shown.
+    pub fn redactor(&self) -> &Redactor {
+        &self.0.redactor
+    }
+
+    fn value(&self, digest: Option<&Digest>) -> Option<&Zeroizing<String>> {
+        self.0.values.get(digest?)
+    }
+
+    fn not_at_hand(&self, name: &str, digest: Option<&Digest>) -> Failure {
+        let message = format!("the secret `{name}` is not at hand: its value is not recorded");
+        let failure = Failure::new(FailureKind::Infrastructure, message);
+        let why = digest.and_then(|digest| self.0.absent.get(digest));
+        let Some(why) = why.filter(|why| !matches!(why, Absent::NotSet(_))) else {
+            return failure.with_hint(format!(
+                "set the variable `{name}` to the value with which the run started"
+            ));
+        };
+        let source = std::error::Error::source(why).map(ToString::to_string);
+        let mut failure = failure.with_hint(why.hint());
+        failure.causes = [why.to_string()].into_iter().chain(source).collect();
+        failure
     }
 }
 
@@ -105,10 +168,12 @@ pub fn granted(header: &RunHeader, secrets: &Secrets, step: &StepName) -> Result
                 let value = value.clone().unwrap_or_default();
                 granted.environment.push((name.clone(), value));
             }
-            Grant::Secret { name, digest } => {
-                let value = digest.as_ref().and_then(|digest| secrets.0.get(digest));
-                let value = value.ok_or_else(|| not_at_hand(name))?;
-                granted.environment.push((name.clone(), value.clone()));
+            Grant::Secret { name, digest, .. } => {
+                // Its value is sent when the step asks for it.
+                if secrets.value(digest.as_ref()).is_none() {
+                    return Err(secrets.not_at_hand(name, digest.as_ref()));
+                }
+                granted.secrets.push(name.clone());
             }
             Grant::Http { origin } => granted.origins.push(origin.clone()),
         }
@@ -116,33 +181,21 @@ pub fn granted(header: &RunHeader, secrets: &Secrets, step: &StepName) -> Result
     Ok(granted)
 }
 
-fn not_at_hand(name: &str) -> Failure {
-    let message = format!("the secret `{name}` is not at hand: its value is not recorded");
-    Failure::new(FailureKind::Infrastructure, message).with_hint(format!(
-        "set the variable `{name}` to the value with which the run started"
-    ))
-}
-
-/// The secrets of `step` with their values, as far as they are at hand, the longest first.
-pub fn secrets<'a>(
-    header: &'a RunHeader,
-    secrets: &'a Secrets,
+/// The secrets of `step` with their values, as far as they are at hand, sorted by name.
+pub fn secrets(
+    header: &RunHeader,
+    secrets: &Secrets,
     step: &StepName,
-) -> Vec<(&'a str, &'a str)> {
+) -> Vec<(String, Zeroizing<String>)> {
     let grants = header.grants.of(step).into_iter();
     let known = grants.filter_map(|grant| match grant {
-        Grant::Secret {
-            name,
-            digest: Some(digest),
-        } => {
-            let value = secrets.0.get(digest)?;
-            Some((name.as_str(), value.as_str()))
+        Grant::Secret { name, digest, .. } => {
+            let value = secrets.value(digest.as_ref())?;
+            Some((name.clone(), value.clone()))
         }
         _ => None,
     });
-    let mut known: Vec<_> = known.filter(|(_, value)| !value.is_empty()).collect();
-    known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-    known
+    known.collect()
 }
 
 /// The directories that `step` may read, in the order of [`Granted::directories`]: name and path.
@@ -168,6 +221,7 @@ pub fn origins(header: &RunHeader, step: &StepName) -> Vec<Origin> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::Timestamp;
 
     fn grants(texts: &[&str]) -> Grants {
         Grants {
@@ -185,25 +239,34 @@ mod tests {
         found.map(|(_, value)| (*value).to_owned())
     }
 
-    #[test]
-    fn variables_are_filled_in_and_secrets_are_not() {
+    fn around() -> Surroundings<'static> {
+        Surroundings::new(&machine, Timestamp(0))
+    }
+
+    #[tokio::test]
+    async fn variables_are_filled_in_and_secrets_are_not() {
         let mut grants = grants(&["env:LANG", "env:MODE=fast", "secret:TOKEN"]);
-        fill(&mut grants, machine).expect("all are set");
+        fill(&mut grants, &around()).await.expect("all are set");
         assert_eq!(
             grants.lines(),
             ["env:LANG=de", "env:MODE=fast", "secret:TOKEN"]
         );
         let text = format!("{grants:?}");
         assert!(!text.contains("hunter2"), "{text}");
-        let secrets = Secrets::of(&grants, machine);
+        let secrets = Secrets::of(&grants, None, &around()).await;
         assert_eq!(format!("{secrets:?}"), "1 secrets");
         let other = |name: &str| machine(name).map(|value| value + "!");
-        assert_eq!(format!("{:?}", Secrets::of(&grants, other)), "0 secrets");
+        let other = Surroundings::new(&other, Timestamp(0));
+        let none = Secrets::of(&grants, None, &other).await;
+        assert_eq!(format!("{none:?}"), "0 secrets");
     }
 
-    #[test]
-    fn a_variable_that_is_not_set_is_named() {
-        let error = fill(&mut grants(&["secret:OTHER"]), machine).expect_err("it is not set");
+    #[tokio::test]
+    async fn a_variable_that_is_not_set_is_named() {
+        let mut grants = grants(&["secret:OTHER"]);
+        let error = fill(&mut grants, &around())
+            .await
+            .expect_err("it is not set");
         assert_eq!(
             error.to_string(),
             "`secret:OTHER` is granted, and the variable `OTHER` is not set"

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use super::directory::{self, Sight};
 use super::grants;
 use super::http;
-use super::intake::Intake;
+use super::intake::{Intake, seen_secret};
+use super::redact::{Printed, Redactor, Search};
 use super::site::Site;
 use super::trace::{Asked, Found, Trace};
 use super::trouble::{infrastructure, unreadable};
@@ -41,6 +43,15 @@ pub trait Listener: Send + Sync {
     fn logs(&self, chunks: Vec<LogChunk>);
 }
 
+/// Something that is being written.
+struct Writing {
+    media: MediaType,
+    blob: BlobWriter,
+    search: Search,
+    /// What stands for the secret that was found in it.
+    secret: Option<String>,
+}
+
 /// Answers one attempt.
 pub struct AttemptHost<'a> {
     site: &'a Site,
@@ -48,10 +59,12 @@ pub struct AttemptHost<'a> {
     reads: Vec<Option<Value>>,
     names: Vec<ArtifactName>,
     readers: BTreeMap<Source, Arc<BlobReader>>,
-    writers: BTreeMap<u32, (MediaType, BlobWriter)>,
+    writers: BTreeMap<u32, Writing>,
     /// What it may still write, in bytes: a cell counts too, but a cell is not to be believed.
     output_left: u64,
     listener: &'a dyn Listener,
+    /// What it prints, while a secret may go on in what comes next.
+    printed: Printed,
     /// What it saw of the world.
     pub trace: Trace,
     directories: BTreeMap<u32, Arc<cap_std::fs::Dir>>,
@@ -59,6 +72,14 @@ pub struct AttemptHost<'a> {
 
 fn refused(message: impl Into<String>) -> HostError {
     Failure::new(FailureKind::Infrastructure, message).into()
+}
+
+/// A granted directory has something in it that no step can name: trying again helps nobody.
+fn unnameable(root: &str, error: &std::io::Error) -> HostError {
+    let message = format!("the granted directory `{root}` cannot be listed: {error}");
+    Failure::new(FailureKind::Denied, message)
+        .with_hint("rename it, or grant a directory that does not have it")
+        .into()
 }
 
 /// A trace that nobody has written who asked these questions.
@@ -106,6 +127,7 @@ impl<'a> AttemptHost<'a> {
             writers,
             output_left,
             listener,
+            printed: Printed::default(),
             trace,
             directories: BTreeMap::new(),
         }
@@ -126,9 +148,23 @@ impl<'a> AttemptHost<'a> {
         }
     }
 
-    /// Takes a writer out, to end it.
-    pub fn take_writer(&mut self, writer: u32) -> Option<(MediaType, BlobWriter)> {
-        self.writers.remove(&writer)
+    /// Takes a writer out, to end it; with what stands for the secret that was written to it.
+    pub fn take_writer(&mut self, writer: u32) -> Option<(MediaType, BlobWriter, Option<String>)> {
+        let writing = self.writers.remove(&writer)?;
+        Some((writing.media, writing.blob, writing.secret))
+    }
+
+    /// Finds the secrets of the run in what the task says.
+    pub fn redactor(&self) -> &'a Redactor {
+        self.site.secrets.redactor()
+    }
+
+    /// What of the output can be shown now that all was printed.
+    pub fn last_printed(&mut self, chunks: Vec<LogChunk>) -> Vec<LogChunk> {
+        let redactor = self.redactor();
+        let mut shown = self.printed.after(redactor, chunks);
+        shown.extend(self.printed.rest(redactor));
+        shown
     }
 
     fn branch(&self, branch: u32) -> Option<&Branch> {
@@ -156,6 +192,9 @@ impl<'a> AttemptHost<'a> {
     async fn see(&mut self, root: &str, question: &Question) -> Result<Found, HostError> {
         let number = question.directory;
         let unseen = |error: std::io::Error| -> HostError {
+            if error.kind() == std::io::ErrorKind::InvalidData {
+                return unnameable(root, &error);
+            }
             infrastructure(&format!("could not read `{root}`"), &error).into()
         };
         let known = self.directories.get(&number).cloned();
@@ -177,7 +216,7 @@ impl<'a> AttemptHost<'a> {
     /// Reads a whole file: into the trace when it is small, else into a blob.
     async fn take_in(&self, file: std::fs::File, root: &str) -> Result<Found, HostError> {
         let mut file = file;
-        let mut intake = Intake::new(&self.site.datastore, self.trace.room());
+        let mut intake = Intake::new(&self.site.datastore, self.trace.room(), self.redactor());
         loop {
             let piece;
             let read = blocking(move || read_piece(file)).await;
@@ -273,15 +312,20 @@ impl Host for AttemptHost<'_> {
         let (name, path) = *directories
             .get(question.directory as usize)
             .ok_or_else(|| refused("it looked at a directory that it was not granted"))?;
+        let mut shown = question.path.clone();
+        self.redactor().text(&mut shown);
         let asked = Asked::Look {
             directory: name.to_owned(),
-            path: question.path.clone(),
+            path: shown,
             look: question.look,
         };
         let found = match self.trace.answer(&asked)? {
             Some(found) => found,
             None => self.see(path, &question).await?,
         };
+        if let Some(secret) = found.secret(self.redactor()) {
+            return Err(seen_secret(secret).into());
+        }
         let number = self.trace.keep(asked, found.clone())?;
         found.seen(number).ok_or_else(of_something_else)
     }
@@ -291,25 +335,37 @@ impl Host for AttemptHost<'_> {
         if !grants::origins(&self.site.header, step).contains(&fetch.origin) {
             return Err(refused("it asked somebody whom it was not granted"));
         }
-        let secrets = grants::secrets(&self.site.header, &self.site.secrets, step);
-        let asked = Asked::fetch(&fetch, &secrets);
+        let asked = Asked::fetch(&fetch, self.redactor());
         let found = match self.trace.answer(&asked)? {
             Some(found) => found,
             None => {
-                let body = Intake::new(&self.site.datastore, self.trace.room());
+                let body = Intake::new(&self.site.datastore, self.trace.room(), self.redactor());
                 http::ask(fetch, &self.site.header.limits, body).await?
             }
         };
+        if let Some(secret) = found.secret(self.redactor()) {
+            return Err(seen_secret(secret).into());
+        }
         let number = self.trace.keep(asked, found.clone())?;
         found.fetched(number).ok_or_else(of_something_else)
+    }
+
+    async fn secrets(&mut self) -> Result<Vec<(String, Zeroizing<String>)>, HostError> {
+        let step = &self.assignment.task.step;
+        Ok(grants::secrets(&self.site.header, &self.site.secrets, step))
     }
 
     async fn create(&mut self, writer: u32, media: MediaType) -> Result<(), HostError> {
         if self.writers.len() >= self.site.header.limits.handles as usize {
             return Err(refused("it opened too many writers"));
         }
-        let blob = self.site.datastore.blobs().writer();
-        match self.writers.insert(writer, (media, blob)) {
+        let writing = Writing {
+            media,
+            blob: self.site.datastore.blobs().writer(),
+            search: Search::default(),
+            secret: None,
+        };
+        match self.writers.insert(writer, writing) {
             None => Ok(()),
             Some(_) => Err(refused("it opened the same writer twice")),
         }
@@ -318,19 +374,32 @@ impl Host for AttemptHost<'_> {
     async fn write(&mut self, writer: u32, bytes: Bytes) -> Result<(), HostError> {
         let left = self.output_left.checked_sub(bytes.len() as u64);
         self.output_left = left.ok_or_else(|| refused("it wrote beyond its limit"))?;
-        let (_, blob) = self
+        let redactor = self.site.secrets.redactor();
+        let writing = self
             .writers
             .get_mut(&writer)
             .ok_or_else(|| refused("it wrote to no open writer"))?;
-        let written = blob.write(bytes).await;
+        let found = writing.search.piece(redactor, &bytes);
+        if let Some(found) = found {
+            writing.secret.get_or_insert_with(|| found.to_owned());
+        }
+        if writing.secret.is_some() {
+            // It will be refused when it is to become an artifact; no more of it touches the disk.
+            return Ok(());
+        }
+        let written = writing.blob.write(bytes).await;
         Ok(written.map_err(|e| infrastructure("could not store an artifact", &e))?)
     }
 
-    fn progress(&mut self, done: u64, total: u64, message: String) {
+    fn progress(&mut self, done: u64, total: u64, mut message: String) {
+        self.redactor().text(&mut message);
         self.listener.progress(done, total, message);
     }
 
     fn logs(&mut self, chunks: Vec<LogChunk>) {
-        self.listener.logs(chunks);
+        let shown = self.printed.after(self.site.secrets.redactor(), chunks);
+        if !shown.is_empty() {
+            self.listener.logs(shown);
+        }
     }
 }

@@ -17,6 +17,8 @@ mod intake;
 pub mod list;
 pub mod memo;
 pub mod outputs;
+pub mod redact;
+pub mod secret;
 pub mod site;
 pub mod spec;
 pub mod trace;

@@ -7,6 +7,7 @@
 use bytes::Bytes;
 
 use super::host::AttemptHost;
+use super::redact::Redactor;
 use super::site::Site;
 use super::trouble::{infrastructure, unreadable};
 use crate::datastore::cbor;
@@ -19,6 +20,16 @@ use crate::sandbox::call::{Body, Put};
 
 /// The most bytes of logs that live in a record.
 const INLINE_LOGS: usize = 32 * 1024;
+
+/// Artifacts are kept, shown and copied, and so would be the value of a secret in one.
+fn holds_secret(name: &ArtifactName, secret: &str) -> Failure {
+    let message =
+        format!("artifact `{name}` holds the value of `{secret}`, and artifacts are kept");
+    let name = secret.strip_prefix("secret:").unwrap_or(secret);
+    Failure::new(FailureKind::Denied, message).with_hint(format!(
+        "leave it out of what the step gives back; what may be kept is granted as `env:{name}`"
+    ))
+}
 
 fn broken(message: String) -> Failure {
     Failure::new(FailureKind::Contract, message)
@@ -51,7 +62,13 @@ pub async fn store(
                 node.name, put.name
             )));
         }
+        if let Some(secret) = host.redactor().find(put.media.as_str().as_bytes()) {
+            return Err(holds_secret(&put.name, secret));
+        }
         let value = match put.body {
+            Body::Bytes(bytes) if let Some(secret) = host.redactor().find(&bytes) => {
+                return Err(holds_secret(&put.name, secret));
+            }
             Body::Bytes(bytes) => whole(site, &put.name, put.media, bytes, &mut budget).await?,
             Body::Written(writer) => written(site, host, &put.name, writer).await?,
             Body::Passed(source) => {
@@ -98,8 +115,11 @@ async fn written(
     writer: u32,
 ) -> Result<Value, Failure> {
     let taken = host.take_writer(writer);
-    let (media, blob) =
+    let (media, blob, secret) =
         taken.ok_or_else(|| broken(format!("`{name}` was written by no writer")))?;
+    if let Some(secret) = secret {
+        return Err(holds_secret(name, &secret));
+    }
     let what = || format!("could not store artifact `{name}`");
     let (digest, size) = blob
         .finish()
@@ -138,6 +158,24 @@ async fn passed(site: &Site, value: Value, budget: &mut usize) -> Result<Value, 
     let bytes = bytes.map_err(|e| unreadable("could not load what was passed on", &e))?;
     let stored = site.datastore.store_value(value.media, bytes, budget).await;
     stored.map_err(|e| infrastructure("could not store what was passed on", &e))
+}
+
+/// Refuses a case that is called like a secret: which one a step chose is kept.
+///
+/// # Errors
+/// A failure of the step.
+pub fn check_case(outcome: &Outcome, redactor: &Redactor) -> Result<(), Failure> {
+    let Outcome::Case(case) = outcome else {
+        return Ok(());
+    };
+    match redactor.find(case.as_str().as_bytes()) {
+        Some(secret) => {
+            let message =
+                format!("the step chose a case that is called like the value of `{secret}`");
+            Err(Failure::new(FailureKind::Denied, message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks that what the outcome says agrees with what was written.

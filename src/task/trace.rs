@@ -214,6 +214,7 @@ mod tests {
     use super::*;
     use crate::sandbox::call::{Kind, Look, Not};
     use crate::sandbox::fetch::{Fetch, NoAnswer, Patience, Reason};
+    use crate::task::redact::Redactor;
 
     fn asked(path: &str, look: Look) -> Asked {
         Asked::Look {
@@ -327,7 +328,10 @@ mod tests {
             body: body.into(),
             patience: Patience::default(),
         };
-        Asked::fetch(&fetch, &[("TOKEN", "s3/cr3t"), ("OTHER", "cr3t")])
+        Asked::fetch(
+            &fetch,
+            &Redactor::new([("TOKEN", "s3/cr3t"), ("OTHER", "cr3t")]),
+        )
     }
 
     async fn asked_over_http(datastore: &Datastore) -> Option<Digest> {

@@ -17,6 +17,7 @@ mod refused;
 #[path = "../flows/running.rs"]
 mod running;
 mod runs;
+mod secrets;
 mod stack;
 mod template;
 #[path = "wire.rs"]

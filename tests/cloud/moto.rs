@@ -45,7 +45,7 @@ impl Moto {
     /// The same, with more variables for the server, e.g. `INITIAL_NO_AUTH_ACTION_COUNT`.
     pub fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
         let Some(program) = program() else {
-            let what = "moto_server was not found: `pip install 'moto[server,batch,s3]==5.2.5'`, or name it in `WRUN_MOTO`";
+            let what = "moto_server was not found: `pip install 'moto[server,batch,s3,secretsmanager,ssm]==5.2.5'`, or name it in `WRUN_MOTO`";
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{what}");
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
             // Past the capture of the test harness: whoever looks on must see it.

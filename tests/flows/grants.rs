@@ -202,7 +202,7 @@ fn what_cannot_be_granted_is_refused_before_anything_begins() {
     world.write("wrun.toml", "grants = [\"scratch=64KiB\"]");
     all += &world.text(&world.run("touches", &[]));
     insta::assert_snapshot!(all, @r"
-    error: invalid value 'network' for '--allow <GRANT>': `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME` and `http=https://HOST`
+    error: invalid value 'network' for '--allow <GRANT>': `network` is no grant; there are `scratch=SIZE`, `read:NAME=PATH`, `env:NAME`, `env:NAME=VALUE`, `secret:NAME`, `secret:NAME=SOURCE` and `http=https://HOST`
     exit code 2
 
     error: `[dir]/nowhere`, granted as `corpus`, is no directory
@@ -213,7 +213,7 @@ fn what_cannot_be_granted_is_refused_before_anything_begins() {
       hint: set it: `NOT_SET=… wrun run`, or take the grant away
     exit code 2
 
-    error: invalid value 'secret:TOKEN=hunter2' for '--allow <GRANT>': the value of a secret is not written down: grant `secret:TOKEN` and set the variable `TOKEN` of the environment
+    error: invalid value 'secret:TOKEN=hunter2' for '--allow <GRANT>': the value of a secret is not written down: grant `secret:TOKEN` and set the variable `TOKEN` of the environment, or say where the value is, e.g. `secret:TOKEN=file:PATH`, `secret:TOKEN=aws-sm:NAME` or `secret:TOKEN=aws-ssm:NAME`
     exit code 2
 
     error: [dir]/wrun.toml:1: `grants` has no grant there: `64KiB` is no size of a scratch directory: it has 1 MiB to 4 GiB, e.g. `scratch=64MiB`
@@ -394,4 +394,147 @@ fn a_step_that_asks_for_more_or_less_than_it_did_has_diverged() {
         .wrun(&["replay", "touches/3"])
         .fails(exit::DIFFERENT, &[]);
     assert!((said.stdout + &said.stderr).contains("what it saw of the world"));
+}
+
+/// What `tries` says of what it was not granted, where it was granted `granted`.
+fn tried(world: &World, what: &str, url: &str, granted: &[&str]) -> String {
+    let module = module("tries");
+    let mut arguments = vec![
+        "run", "--quiet", "--module", &module, "--what", what, "--url", url,
+    ];
+    arguments.extend(granted.iter().flat_map(|grant| ["--allow", grant]));
+    world.text(&world.wrun(&arguments))
+}
+
+#[test]
+fn every_denial_names_the_step_what_it_wanted_and_the_grant() {
+    let world = world();
+    let http = "http=http://127.0.0.1:9";
+    let said = [
+        tried(&world, "read", "-", &[http]),
+        tried(&world, "read", "-", &[http, SCRATCH, "read:corpus=corpus"]),
+        tried(&world, "write", "-", &[http, SCRATCH]),
+        tried(&world, "write beside", "-", &[http, "read:corpus=corpus"]),
+        tried(&world, "leave", "-", &[http, "read:corpus=corpus"]),
+        tried(&world, "variable", "-", &[http]),
+        tried(&world, "ask", "http://example.com/x", &[http]),
+        tried(&world, "ask", "http://127.0.0.1:10/x", &[http]),
+        tried(&world, "ask", "https://127.0.0.1:9/x", &[http]),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    tries/1/start/- failed: error: No such file or directory (os error 44)
+        hint: steps have the files that they were granted: `--allow read:NAME=PATH` lets them read a directory as `/NAME`, `--allow scratch=64MiB` gives them `/tmp`
+    exit code 1
+    tries/2/start/- failed: error: No such file or directory (os error 44)
+        hint: of all files the step has `/tmp` and `/corpus`: `--allow read:NAME=PATH` lets it read another directory as `/NAME`
+    exit code 1
+    tries/3/start/- failed: error: No such file or directory (os error 44)
+        hint: of all files the step has `/tmp`: `--allow read:NAME=PATH` lets it read another directory as `/NAME`
+    exit code 1
+    tries/4/start/- failed: error: Read-only file system (os error 69)
+        hint: granted directories can be read and not changed: `--allow scratch=64MiB` gives the step `/tmp` to write to, and what is to be kept is an artifact
+    exit code 1
+    tries/5/start/- failed: error: Operation not permitted (os error 63)
+        hint: no path and no link leads out of a granted directory: `--allow read:NAME=PATH` grants what is meant by a name of its own
+    exit code 1
+    tries/6/start/- failed: error: environment variable not found
+        hint: steps have the variables that they were granted: `--allow env:NAME` gives them one, `--allow secret:NAME` one that is not recorded
+    exit code 1
+    tries/7/start/- failed: error: `GET http://example.com/x` has no answer: it was denied: nobody has granted it
+        hint: `http://example.com` was not granted: `--allow http=http://example.com` grants it to all steps, `grants = ["http=http://example.com"]` below `[steps.STEP]` in `wrun.toml` to one
+    exit code 1
+    tries/8/start/- failed: error: `GET http://127.0.0.1:10/x` has no answer: it was denied: nobody has granted it
+        hint: `http://127.0.0.1:10` was not granted: `--allow http=http://127.0.0.1:10` grants it to all steps, `grants = ["http=http://127.0.0.1:10"]` below `[steps.STEP]` in `wrun.toml` to one
+    exit code 1
+    tries/9/start/- failed: error: `GET https://127.0.0.1:9/x` has no answer: it was denied: nobody has granted it
+        hint: `https://127.0.0.1:9` was not granted: `--allow http=https://127.0.0.1:9` grants it to all steps, `grants = ["http=https://127.0.0.1:9"]` below `[steps.STEP]` in `wrun.toml` to one
+    exit code 1
+    "#);
+}
+
+/// Trying again helps nobody: the machine is as it is.
+#[test]
+fn a_name_that_no_step_can_say_is_a_failure_that_says_so_once() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = world();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
+    std::fs::write(world.path().join("corpus").join(name), "x").unwrap();
+    let granted = ["http=http://127.0.0.1:9", "read:corpus=corpus"];
+    insta::assert_snapshot!(tried(&world, "list", "-", &granted), @r#"
+    tries/1/start/- failed: denied: the granted directory `[dir]/corpus` cannot be listed: the name "caf\xE9.txt" is not UTF-8, so that no step can say it
+        hint: rename it, or grant a directory that does not have it
+    exit code 1
+    "#);
+    let events = world
+        .wrun(&["show", "tries/1/start/-", "--json"])
+        .good()
+        .stdout;
+    assert!(events.contains("\"attempts\""), "{events}");
+}
+
+#[test]
+fn why_names_the_grant_that_is_not_what_it_was() {
+    let world = world();
+    world.run("touches", &GRANTS).good();
+    let more = ["--allow", "read:corpus=corpus", "--allow", "scratch=3MiB"];
+    world
+        .run(
+            "touches",
+            &[&more[..], &["--allow", "env:MODE=fast"]].concat(),
+        )
+        .good();
+    world.run("touches", &GRANTS).good();
+    let why = |run: u32| {
+        let said = world
+            .wrun(&["why", &format!("touches/{run}/sort")])
+            .good()
+            .stdout;
+        said.lines().next().unwrap().to_owned()
+    };
+    assert!(
+        why(2).contains("granted `scratch` and 1 more are not what they were"),
+        "{}",
+        why(2)
+    );
+    assert!(
+        why(3).contains("granted `scratch` and 1 more are not what they were"),
+        "{}",
+        why(3)
+    );
+    let table = world.wrun(&["why", "touches/3/sort"]).good().stdout;
+    assert!(table.contains("granted `env:MODE`"), "{table}");
+}
+
+#[test]
+fn a_resumed_run_that_asks_over_http_needs_whom_it_was_granted() {
+    let world = world();
+    let http = "http=http://127.0.0.1:9";
+    tried(
+        &world,
+        "ask",
+        "http://127.0.0.1:9/x",
+        &[http, "http=https://example.com"],
+    );
+    let module = module("tries");
+    let resume = |granted: &[&str]| {
+        let mut all = vec!["resume", "tries/1", "--module", &module];
+        all.extend(granted.iter().flat_map(|grant| ["--allow", grant]));
+        world.text(&world.wrun(&all))
+    };
+    insta::assert_snapshot!([resume(&[]), resume(&[http])].join("\n"), @r"
+    tries/1 was granted `http=http://127.0.0.1:9`, this run is not (`--allow` grants it again)
+    tries/1 was granted `http=https://example.com`, this run is not (`--allow` grants it again)
+    error: `tries/1` was granted whom to ask over HTTP, which is not granted here
+      caused by: `http=http://127.0.0.1:9`
+      caused by: `http=https://example.com`
+      hint: `--allow http=http://127.0.0.1:9 --allow http=https://example.com` grants it again
+    exit code 2
+    tries/1 was granted `http=https://example.com`, this run is not (`--allow` grants it again)
+    error: `tries/1` was granted whom to ask over HTTP, which is not granted here
+      caused by: `http=https://example.com`
+      hint: `--allow http=https://example.com` grants it again
+    exit code 2
+    ");
+    let runs = world.wrun(&["runs", "--json"]).good().stdout;
+    assert_eq!(runs.lines().count(), 1, "{runs}");
 }

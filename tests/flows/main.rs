@@ -12,6 +12,7 @@ mod memory;
 mod parameters;
 mod room;
 mod running;
+mod secrets;
 mod server;
 mod settings;
 mod shapes;

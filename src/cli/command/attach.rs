@@ -32,7 +32,7 @@ pub(crate) fn run(cx: &Context, args: &AttachArgs) -> Result<u8, CliError> {
     let settings = cx.settings_with(Flags::default().with("max-workers", args.max_workers))?;
     let store = cx.store_of(&settings)?;
     let run = store.run(&select::run(&store, &args.run)?)?;
-    let allowed = args.allow.with(&settings, &cx.directory)?;
+    let allowed = cx.runtime()?.block_on(args.allow.with(&settings, cx))?;
     grants::consent(run.id(), &run.header().grants, &allowed)?;
     let modules = flow::modules(&settings)?;
     let (datastore, runtime) = store.parts();

@@ -1,5 +1,7 @@
 //! `wrun doctor`.
 
+mod sandbox;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -99,6 +101,8 @@ pub(crate) fn run(cx: &Context, args: &DoctorArgs) -> Result<u8, CliError> {
                 false => datastore(&settings.datastore),
             });
             checks.push(code_cache(&settings.code_cache));
+            checks.extend(sandbox::cells(cx, &settings)?);
+            checks.extend(sandbox::secrets(cx, &settings)?);
             checks.extend(batch(cx, &settings)?);
             settings.shown()
         }

@@ -140,7 +140,7 @@ fn repair(
     let counting = Counting::new(cx, "executed", "task");
     let machine = Machine {
         modules: &modules,
-        launcher: flow::launcher()?,
+        launcher: flow::launcher(settings)?,
         clock: Arc::new(SystemClock),
         workers: settings.max_workers,
         compared: counting.counter(),

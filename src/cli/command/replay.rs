@@ -88,7 +88,7 @@ pub(crate) fn run(cx: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
     let counting = Counting::new(cx, "replayed", "attempt");
     let machine = Machine {
         modules: &modules,
-        launcher: flow::launcher()?,
+        launcher: flow::launcher(&settings)?,
         clock: Arc::new(SystemClock),
         workers: settings.max_workers,
         compared: counting.counter(),

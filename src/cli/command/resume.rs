@@ -113,7 +113,9 @@ pub(crate) fn run(cx: &Context, args: &ResumeArgs) -> Result<u8, CliError> {
         return Ok(exit::OK);
     }
     let tags = store.tags(origin.id())?;
-    let grants = args.allow.with(&workshop.settings, &cx.directory)?;
+    let grants = cx
+        .runtime()?
+        .block_on(args.allow.with(&workshop.settings, cx))?;
     tell_missing(cx, &origin, &grants);
     let (datastore, runtime) = store.parts();
     runtime.block_on(async {
@@ -131,6 +133,8 @@ pub(crate) fn run(cx: &Context, args: &ResumeArgs) -> Result<u8, CliError> {
                 workshop.program(&datastore, &prepared).await?
             }
         };
+        let imports = program.compiled.first().map_or(&[][..], |it| it.imports());
+        grants::check_http_again(imports, origin.id(), &origin.header().grants, &grants)?;
         let anew = params::parse_some(&program.graph, &args.parameters, &Disk)?;
         let parameters = resume::parameters(&origin, &program.graph, super::run::given(anew));
         params_complete(&program.graph, &parameters)?;

@@ -107,7 +107,7 @@ fn help(cx: &Context, args: &RunArgs) -> Result<u8, CliError> {
 async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8, CliError> {
     let prepared = workshop.prepare().await?;
     let parameters = parameters(&prepared.graph, &args.parameters)?;
-    let grants = args.allow.with(&workshop.settings, &cx.directory)?;
+    let grants = args.allow.with(&workshop.settings, cx).await?;
     let url: DatastoreUrl = workshop.settings.datastore.parse()?;
     let access = store::access(&workshop.settings);
     let datastore = Datastore::open_or_create_with(&url, &access).await?;

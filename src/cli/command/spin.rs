@@ -76,7 +76,9 @@ pub(crate) fn run(cx: &Context, args: &SpinArgs) -> Result<u8, CliError> {
     let store = cx.store_of(&workshop.settings)?;
     let (id, task) = select::one_task(&store, &args.target)?;
     let run = store.run(&id)?;
-    let allowed = args.allow.with(&workshop.settings, &cx.directory)?;
+    let allowed = cx
+        .runtime()?
+        .block_on(args.allow.with(&workshop.settings, cx))?;
     grants::consent(run.id(), &run.header().grants, &allowed)?;
     let (datastore, runtime) = store.parts();
     let printer = Printer(cx);
@@ -85,7 +87,10 @@ pub(crate) fn run(cx: &Context, args: &SpinArgs) -> Result<u8, CliError> {
         let program = workshop
             .executable(&prepared, run.header().snapshot)
             .await?;
-        let machine = (&flow::launcher()?, Arc::new(SystemClock) as _);
+        let machine = (
+            &flow::launcher(&workshop.settings)?,
+            Arc::new(SystemClock) as _,
+        );
         let spun = spin::spin(datastore, &run, &task, program, machine, &printer);
         Ok::<_, CliError>(spun.await?)
     })?;

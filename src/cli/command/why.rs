@@ -13,7 +13,7 @@ use crate::model::id::{RunId, TaskId};
 use crate::model::pathspec::PathSpec;
 use crate::report::json as shape;
 use crate::report::table::{Align, Table};
-use crate::runtime::why::{self, Facts};
+use crate::runtime::why::{self, Facts, Part};
 
 /// How many earlier runs are searched for the same task.
 const SEARCHED: usize = 20;
@@ -33,9 +33,9 @@ pub(crate) struct WhyArgs {
 pub(crate) fn run(cx: &Context, args: &WhyArgs) -> Result<u8, CliError> {
     let store = cx.store()?;
     let (id, task) = select::one_task(&store, &args.target)?;
-    let now = facts(&store, &id, &task)?
+    let now = facts(cx, &store, &id, &task)?
         .ok_or_else(|| CliError::new(Kind::NotFound, format!("`{id}` never executed `{task}`")))?;
-    let before = earlier(&store, &id, &task)?;
+    let before = earlier(cx, &store, &id, &task)?;
     if cx.out.json {
         cx.out.json(&to_json(&task, &now, before.as_ref()))?;
     } else {
@@ -44,19 +44,29 @@ pub(crate) fn run(cx: &Context, args: &WhyArgs) -> Result<u8, CliError> {
     Ok(exit::OK)
 }
 
-fn facts(store: &Store, run: &RunId, task: &TaskId) -> Result<Option<Facts>, CliError> {
+fn facts(
+    cx: &Context,
+    store: &Store,
+    run: &RunId,
+    task: &TaskId,
+) -> Result<Option<Facts>, CliError> {
     let run = store.run(run)?;
     let (datastore, runtime) = store.parts();
-    let launcher = flow::launcher()?;
+    let launcher = flow::launcher(&cx.settings()?)?;
     Ok(runtime.block_on(why::facts(datastore, &run, task, &launcher))?)
 }
 
 /// The last run before `run` that has the same task. Runs that cannot be read are passed over.
-fn earlier(store: &Store, run: &RunId, task: &TaskId) -> Result<Option<Facts>, CliError> {
+fn earlier(
+    cx: &Context,
+    store: &Store,
+    run: &RunId,
+    task: &TaskId,
+) -> Result<Option<Facts>, CliError> {
     let runs = store.runs(&run.flow, usize::MAX)?;
     let earlier = runs.iter().filter(|it| it.number < run.number);
     for other in earlier.take(SEARCHED) {
-        if let Ok(Some(found)) = facts(store, other, task) {
+        if let Ok(Some(found)) = facts(cx, store, other, task) {
             return Ok(Some(found));
         }
     }
@@ -95,11 +105,25 @@ fn text(cx: &Context, task: &TaskId, now: &Facts, before: Option<&Facts>) -> Str
             differs.into(),
         ]);
     }
+    for part in before.map(|before| gone(now, before)).unwrap_or_default() {
+        table.row([
+            part.name.as_str().into(),
+            "-".into(),
+            part.value.as_str().into(),
+            "differs".into(),
+        ]);
+    }
     text += &format!("\n{}", table.render(style, 0));
     if before.is_some() {
         text += &format!("\nbefore: {}\n", style.name(other));
     }
     text
+}
+
+/// What a result depended on before and does not now, e.g. a grant.
+fn gone<'a>(now: &Facts, before: &'a Facts) -> Vec<&'a Part> {
+    let is_gone = |part: &&Part| now.parts.iter().all(|it| it.name != part.name);
+    before.parts.iter().filter(is_gone).collect()
 }
 
 /// Why a task was executed, as far as the run before tells.
@@ -111,6 +135,7 @@ fn because(now: &Facts, before: Option<&Facts>) -> String {
         return format!(": in {} it did not succeed", before.run);
     }
     let differs = now.parts.iter().filter(|part| !before.parts.contains(part));
+    let differs = differs.chain(gone(now, before));
     let names: Vec<_> = differs.map(|part| part.name.clone()).collect();
     match names.as_slice() {
         [] => {

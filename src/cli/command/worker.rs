@@ -55,7 +55,7 @@ pub(crate) fn run(cx: &Context, args: &WorkerArgs) -> Result<u8, CliError> {
     let settings = cx.settings()?;
     let store = cx.store_of(&settings)?;
     let modules = flow::modules(&settings)?;
-    let launcher = flow::launcher()?;
+    let launcher = flow::launcher(&settings)?;
     let (datastore, runtime) = store.parts();
     let index = index()?;
     let level = args.log_level;

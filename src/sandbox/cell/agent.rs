@@ -26,7 +26,10 @@ use tokio::process::{Child, Command};
 use self::frames::Frames;
 use self::reply::Writers;
 use self::stderr::Tail;
+use super::confine::Wall;
+use super::nursery;
 use super::shelf::Shelf;
+use crate::model::confinement::Confinement;
 use crate::model::definition::Definition;
 use crate::model::failure::{Failure, FailureKind, Limit};
 use crate::model::header::Limits;
@@ -41,6 +44,8 @@ use crate::sandbox::wire::{self, ToAgent, ToCell, VERSION};
 const START: Duration = Duration::from_secs(20);
 /// How long a cell may take to load compiled code.
 const LOAD: Duration = Duration::from_secs(60);
+/// The signal that ends whoever makes a forbidden system call.
+const SIGSYS: i32 = 31;
 /// The longest compiled code, in bytes.
 const MAX_CODE: usize = 1 << 30;
 
@@ -63,6 +68,13 @@ impl Launcher {
             program: std::env::current_exe()?,
             args: vec!["cell".into()],
         })
+    }
+
+    /// The same, with cells that are confined as the operator wants it.
+    pub fn confined(mut self, confinement: Confinement) -> Self {
+        self.args.truncate(1);
+        self.args.push(confinement.to_string().into());
+        self
     }
 }
 
@@ -115,6 +127,7 @@ pub struct Cell {
     stderr: Tail,
     alive: bool,
     loaded: Option<Arc<str>>,
+    walls: Vec<Wall>,
 }
 
 impl Cell {
@@ -128,16 +141,16 @@ impl Cell {
             source,
         };
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
-        let mut child = Command::new(&launcher.program)
+        let mut command = Command::new(&launcher.program);
+        command
             .args(&launcher.args)
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
+            .kill_on_drop(true);
+        let mut child = nursery::spawn(command).await.map_err(failed)?;
         let stderr = Tail::follow(child.stderr.take());
         ours.set_nonblocking(true).map_err(failed)?;
         let frames = Frames::new(UnixStream::from_std(ours).map_err(failed)?);
@@ -149,6 +162,7 @@ impl Cell {
             stderr,
             alive: true,
             loaded: None,
+            walls: Vec::new(),
         };
         cell.greet(&file).await?;
         Ok(cell)
@@ -169,11 +183,24 @@ impl Cell {
                 ToAgent::Ready {
                     version: VERSION,
                     nonce: back,
+                    walls,
                 },
                 _,
-            ) if back == nonce => Ok(()),
+            ) if back == nonce => {
+                self.walls = walls;
+                Ok(())
+            }
+            (ToAgent::Refused(refusal), _) => {
+                self.kill();
+                Err(CellError::Refused(refusal))
+            }
             (other, _) => Err(self.broke(format!("it greeted with {}", kind(&other)))),
         }
+    }
+
+    /// What the cell has built around itself; nothing when it was told to build nothing.
+    pub fn walls(&self) -> &[Wall] {
+        &self.walls
     }
 
     /// Whether the cell can take orders.
@@ -310,11 +337,19 @@ impl Cell {
                         Err(what) => Err(self.broke(what)),
                     };
                 }
-                other => reply::serve(other, &self.shelf, &rules, &mut writers, host).await,
+                ToAgent::Secrets => {
+                    let secrets = reply::secrets(&rules, host).await;
+                    secrets.map(|secrets| Some((ToCell::Secrets, secrets)))
+                }
+                other => {
+                    let served = reply::serve(other, &self.shelf, &rules, &mut writers, host);
+                    let answer = served.await;
+                    answer.map(|answer| answer.map(|answer| (answer, Bytes::new())))
+                }
             };
             match answered {
                 Ok(None) => {}
-                Ok(Some(answer)) => self.push(&answer, &[])?,
+                Ok(Some((answer, body))) => self.push_bytes(&answer, body)?,
                 Err(reply::Trouble::Broke(what)) => return Err(self.broke(what)),
                 Err(reply::Trouble::Host(error)) => {
                     self.kill();
@@ -366,9 +401,13 @@ impl Cell {
     }
 
     fn push(&mut self, order: &ToCell, body: &[u8]) -> Result<(), CellError> {
+        self.push_bytes(order, Bytes::copy_from_slice(body))
+    }
+
+    fn push_bytes(&mut self, order: &ToCell, body: Bytes) -> Result<(), CellError> {
         match wire::head(order, body.len()) {
             Ok(head) => {
-                self.frames.push(head, Bytes::copy_from_slice(body));
+                self.frames.push(head, body);
                 Ok(())
             }
             Err(error) => Err(CellError::Protocol(error.to_string())),
@@ -404,6 +443,9 @@ impl Cell {
             Ok(status) => match (status.signal(), status.code()) {
                 // Ours, sent a moment ago: it was still there and had closed its socket.
                 (Some(9), _) if error.kind() != io::ErrorKind::UnexpectedEof => error.to_string(),
+                (Some(SIGSYS), _) => {
+                    "it made a system call that no cell makes, and was ended".to_owned()
+                }
                 (Some(signal), _) => format!("signal {signal}"),
                 (None, Some(code)) => format!("exit code {code}"),
                 (None, None) => error.to_string(),

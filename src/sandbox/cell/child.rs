@@ -2,36 +2,43 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Read, Seek};
-use std::os::fd::{AsFd, AsRawFd};
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::mm::{MapFlags, ProtFlags};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::confine::{self, Wall};
 use super::input::Input;
 use super::line::{Channel, Line, Outbox};
 use super::shelf::Shelf;
+use crate::model::confinement::Confinement;
 use crate::sandbox::call::{Profile, Request};
-use crate::sandbox::engine::{MAX_STACK_KIB, Setup};
+use crate::sandbox::engine::{self, MAX_STACK_KIB, Setup};
 use crate::sandbox::execute::{Code, Engines, Refusal, Source};
 use crate::sandbox::wire::{ToAgent, ToCell, VERSION};
 use crate::sandbox::world::agent::Nobody;
 
 /// What the host's own functions need of the stack below a guest.
 const HOST_STACK: usize = 4 << 20;
+/// The exit code after a panic, as Rust has it.
+const PANICKED: i32 = 101;
 /// How often a long task's output is sent, in nanoseconds.
 const SEND_PRINTED_EVERY: i64 = 250_000_000;
 
 /// Runs a cell on the socket that is its standard input, until that closes.
 ///
 /// The whole of the hidden command `wrun cell`.
-pub fn cell_main() -> ExitCode {
-    match start() {
+pub fn cell_main(confinement: Confinement) -> ExitCode {
+    match start(confinement) {
         Ok(never) => match never {},
         Err(error) => {
             eprintln!("the cell cannot start: {error}");
@@ -41,29 +48,32 @@ pub fn cell_main() -> ExitCode {
     }
 }
 
-fn start() -> io::Result<std::convert::Infallible> {
-    // A core file would hold the artifacts of the task.
-    let none = rustix::process::Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
+fn start(confinement: Confinement) -> io::Result<std::convert::Infallible> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.peer_addr()?;
     let outbox = Outbox::new(socket.try_clone()?);
     let theirs = outbox.clone();
     let ours = socket.try_clone()?;
+    // All files that are opened in here.
+    engine::look_around();
+    // Before there is another thread, which would stay outside, and before the first order.
+    let walls = confine::confine(confinement);
+    let greeting = Greeting { confinement, walls };
     // A thread of its own, because guests need a stack of known size.
     std::thread::Builder::new()
         .name("guest".into())
         .stack_size(((MAX_STACK_KIB as usize) << 10) + HOST_STACK)
         .spawn(move || {
-            let code = match serve(Input::new(ours), theirs) {
-                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            let serving = || serve(Input::new(ours), theirs, &greeting);
+            // A panic of ours must not leave a process that nobody answers from.
+            let served = catch_unwind(AssertUnwindSafe(serving));
+            let code = match served {
+                Ok(Err(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
                     eprintln!("the cell ends: {error}");
                     1
                 }
-                _ => 0,
+                Ok(_) => 0,
+                Err(_) => PANICKED,
             };
             std::process::exit(code);
         })?;
@@ -91,8 +101,29 @@ fn watch(socket: &UnixStream, outbox: &Mutex<Outbox>) -> io::Result<std::convert
     }
 }
 
+/// What the cell says of itself.
+struct Greeting {
+    confinement: Confinement,
+    walls: Vec<Wall>,
+}
+
+impl Greeting {
+    fn answer(&self, nonce: u64) -> ToAgent {
+        match (self.confinement, confine::missing(&self.walls)) {
+            (Confinement::Require, Some(missing)) => ToAgent::Refused(Refusal::Machine(format!(
+                "this machine does not confine cells as `sandbox.confinement = \"require\"` asks: {missing}"
+            ))),
+            _ => ToAgent::Ready {
+                version: VERSION,
+                nonce,
+                walls: self.walls.clone(),
+            },
+        }
+    }
+}
+
 /// Obeys the agent's orders until the socket closes.
-fn serve(input: Input, outbox: Arc<Mutex<Outbox>>) -> io::Result<()> {
+fn serve(input: Input, outbox: Arc<Mutex<Outbox>>, greeting: &Greeting) -> io::Result<()> {
     let channel = Rc::new(RefCell::new(Channel::new(input, outbox)));
     let mut engines = Engines::default();
     let mut code = None;
@@ -105,8 +136,7 @@ fn serve(input: Input, outbox: Arc<Mutex<Outbox>>) -> io::Result<()> {
             } => {
                 let shelf = channel.borrow_mut().input().file()?;
                 channel.borrow_mut().share(Shelf::open(&shelf)?);
-                let version = VERSION;
-                (ToAgent::Ready { version, nonce }, Vec::new())
+                (greeting.answer(nonce), Vec::new())
             }
             ToCell::Compile { profile } => compile(profile, body),
             ToCell::Load { profile, size } => {
@@ -195,21 +225,32 @@ fn from_memory(code: Rc<Vec<u8>>) -> Source {
     })
 }
 
-/// Compiled code from an open file: mapped if the system shows open files by path, else read.
+/// Compiled code from an open file, which is mapped: cells of one module share its pages.
+///
+/// The mapping stays as long as the process: a cell loads few modules, and engines may keep code
+/// longer than anybody here knows.
 fn from_file(file: File, size: u64) -> Source {
     Box::new(move |engine: &Engine| {
-        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        if std::fs::exists(&path).unwrap_or(false) {
-            // SAFETY: the agent has authenticated this file: wasmtime made it in a cell, and its
-            // seal was made with the key of this user. It lies in a directory of this user alone,
-            // and is replaced but never written to again.
-            return unsafe { Component::deserialize_file(engine, path) };
-        }
-        let mut file = &file;
-        let mut code = Vec::with_capacity(size as usize);
-        file.rewind()?;
-        file.take(size).read_to_end(&mut code)?;
-        // SAFETY: as above.
-        unsafe { Component::deserialize(engine, &code) }
+        let code = mapped(&file, size as usize)?;
+        // SAFETY: the agent has authenticated this file: wasmtime made it in a cell, and its
+        // seal was made with the key of this user. It lies in a directory of this user alone,
+        // and is replaced but never written to again. The mapping is never taken away.
+        unsafe { Component::deserialize_raw(engine, code) }
     })
+}
+
+fn mapped(file: &File, size: usize) -> io::Result<NonNull<[u8]>> {
+    // SAFETY: the system chooses where, so nothing that is in use is mapped over.
+    let start = unsafe {
+        rustix::mm::mmap(
+            std::ptr::null_mut(),
+            size,
+            ProtFlags::READ,
+            MapFlags::PRIVATE,
+            file,
+            0,
+        )?
+    };
+    let start = NonNull::new(start.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
+    Ok(NonNull::slice_from_raw_parts(start, size))
 }

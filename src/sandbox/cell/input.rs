@@ -7,6 +7,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use zeroize::Zeroize;
+
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::sandbox::wire::{MAX_HEAD, PREFIX, ToCell, lengths};
@@ -49,6 +51,11 @@ impl Input {
         let mut bytes = vec![0; body];
         self.fill(&mut bytes)?;
         Ok((message, bytes))
+    }
+
+    /// Overwrites what was read and is still in the buffer.
+    pub fn forget(&mut self) {
+        self.buffer[..self.start].zeroize();
     }
 
     /// The file that came along with the last message.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use super::input::Input;
 use super::shelf::{SLOTS, Shelf};
@@ -343,11 +344,11 @@ impl Channel {
         Ok(())
     }
 
-    fn question(&mut self, question: &ToAgent) -> io::Result<ToCell> {
+    fn question(&mut self, question: &ToAgent) -> io::Result<(ToCell, Vec<u8>)> {
         // Answers come in order, so those to pieces are in front of this one.
         self.catch_up()?;
         self.output().send(question, &[])?;
-        Ok(self.input.next()?.0)
+        self.input.next()
     }
 
     fn progress(&mut self, done: u64, total: u64, message: String) -> io::Result<()> {
@@ -389,7 +390,7 @@ impl Agent for Line {
             first,
             budget: BRANCH_BUDGET,
         };
-        match self.0.borrow_mut().question(&question)? {
+        match self.0.borrow_mut().question(&question)?.0 {
             ToCell::Branches(values) if !values.is_empty() => Ok(values),
             _ => Err(out_of_turn()),
         }
@@ -400,6 +401,7 @@ impl Agent for Line {
             .0
             .borrow_mut()
             .question(&ToAgent::BranchTask { branch })?
+            .0
         {
             ToCell::BranchTask(task) => Ok(task),
             _ => Err(out_of_turn()),
@@ -407,7 +409,7 @@ impl Agent for Line {
     }
 
     fn look(&mut self, question: Question) -> io::Result<Seen> {
-        match self.0.borrow_mut().question(&ToAgent::Look(question))? {
+        match self.0.borrow_mut().question(&ToAgent::Look(question))?.0 {
             ToCell::Seen(seen) => Ok(seen),
             _ => Err(out_of_turn()),
         }
@@ -415,8 +417,23 @@ impl Agent for Line {
 
     fn fetch(&mut self, fetch: Fetch) -> io::Result<Fetched> {
         let question = ToAgent::Fetch(Box::new(fetch));
-        match self.0.borrow_mut().question(&question)? {
+        match self.0.borrow_mut().question(&question)?.0 {
             ToCell::Fetched(fetched) => Ok(*fetched),
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    fn secrets(&mut self) -> io::Result<Vec<(String, Zeroizing<String>)>> {
+        let mut channel = self.0.borrow_mut();
+        match channel.question(&ToAgent::Secrets)? {
+            (ToCell::Secrets, bytes) => {
+                channel.input.forget();
+                let bytes = Zeroizing::new(bytes);
+                let secrets = postcard::from_bytes::<Vec<(String, String)>>(&bytes);
+                let secrets = secrets.map_err(|_| out_of_turn())?.into_iter();
+                let secret = |(name, value)| (name, Zeroizing::new(value));
+                Ok(secrets.map(secret).collect())
+            }
             _ => Err(out_of_turn()),
         }
     }

@@ -6,11 +6,16 @@
 //! pieces of artifacts lie on their way ([`shelf`]). What a guest could get hold of by
 //! breaking out is a process that has nothing.
 //!
+//! On Linux it also builds walls around itself before it takes its first order, so that it cannot get
+//! anything: [`confine`].
+//!
 //! [`agent`] is the side of the agent, [`child`] the side of the cell.
 
 pub mod agent;
 pub mod child;
+pub mod confine;
 
 mod input;
 mod line;
+mod nursery;
 pub mod shelf;

@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 use rustix::fs::{
-    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, ftruncate, memfd_create,
+    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
 };
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
@@ -62,7 +62,7 @@ impl Shelf {
     /// # Errors
     /// `InvalidData` when it has not the size that it must have; the system's otherwise.
     pub fn open(file: &File) -> io::Result<Self> {
-        if file.metadata()?.len() != SIZE as u64 || !fcntl_get_seals(file)?.contains(FIXED) {
+        if fstat(file)?.st_size as usize != SIZE || !fcntl_get_seals(file)?.contains(FIXED) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the memory that came along is not a shelf",

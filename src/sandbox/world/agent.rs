@@ -2,6 +2,8 @@
 
 use std::io;
 
+use zeroize::Zeroizing;
+
 use crate::model::artifact::MediaType;
 use crate::model::record::Stream;
 use crate::sandbox::call::{Given, Question, Seen, Source};
@@ -24,6 +26,11 @@ pub trait Agent {
 
     /// Makes a request over HTTP.
     fn fetch(&mut self, fetch: Fetch) -> io::Result<Fetched>;
+
+    /// The secrets that the task was granted, each a name and a value. Asked for once.
+    fn secrets(&mut self) -> io::Result<Vec<(String, Zeroizing<String>)>> {
+        nobody()
+    }
 
     /// Opens the writer of this number.
     fn create(&mut self, writer: u32, media: MediaType) -> io::Result<()>;

@@ -37,6 +37,7 @@ use self::limits::Limiter;
 use self::printed::Printed;
 use self::random::Chance;
 use self::stop::Stop;
+use self::surroundings::Environment;
 use super::call::{Granted, Request};
 use crate::model::header::Limits;
 use crate::model::record::Observed;
@@ -88,8 +89,8 @@ pub struct Guest {
     pub chance: Chance,
     /// What was printed.
     pub printed: Printed,
-    /// The environment, sorted by name.
-    pub environment: Vec<(String, String)>,
+    /// The environment.
+    pub environment: Environment,
     /// Granted files.
     pub files: Files,
     /// Requests over HTTP.
@@ -106,7 +107,7 @@ impl Guest {
         let mut guest = Self::new(Some(Task::new(request)), &limits, clock, chance, agent);
         guest.files = Files::new(&granted);
         guest.http = Http::new(granted.origins);
-        guest.environment = granted.environment;
+        guest.environment = Environment::new(granted.environment, !granted.secrets.is_empty());
         guest
     }
 
@@ -131,7 +132,7 @@ impl Guest {
             pollables: Handles::default(),
             chance,
             printed: Printed::new(limits),
-            environment: Vec::new(),
+            environment: Environment::default(),
             files: Files::new(&Granted::default()),
             http: Http::default(),
         }

@@ -6,7 +6,10 @@
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 
+use zeroize::Zeroizing;
+
 use super::Guest;
+use super::agent::Agent;
 use super::stop::Stop;
 use crate::model::failure::FailureKind;
 
@@ -15,6 +18,37 @@ pub struct TerminalInput;
 
 /// Stands for a terminal that is written. There is none.
 pub struct TerminalOutput;
+
+/// The variables of a task, sorted by name.
+#[derive(Default)]
+pub struct Environment {
+    known: Vec<(String, Zeroizing<String>)>,
+    /// Whether the agent has more: secrets, which are asked for when the guest looks.
+    more: bool,
+}
+
+impl Environment {
+    /// These variables, and secrets of which the agent has the values when there is `more`.
+    pub fn new(known: Vec<(String, String)>, more: bool) -> Self {
+        let variable = |(name, value)| (name, Zeroizing::new(value));
+        Self {
+            known: known.into_iter().map(variable).collect(),
+            more,
+        }
+    }
+
+    /// All variables with their values.
+    fn all(&mut self, agent: &mut dyn Agent) -> Result<Vec<(String, String)>, Stop> {
+        if std::mem::take(&mut self.more) {
+            self.known
+                .extend(agent.secrets().map_err(Stop::agent_gone)?);
+            self.known.sort_by(|(one, _), (other, _)| one.cmp(other));
+        }
+        let variable =
+            |(name, value): &(String, Zeroizing<String>)| (name.clone(), value.to_string());
+        Ok(self.known.iter().map(variable).collect())
+    }
+}
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -33,8 +67,10 @@ fn exit(code: u8) -> Stop {
 /// Links `wasi:cli`, all but its streams.
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut environment = linker.instance("wasi:cli/environment@0.2.0")?;
-    environment.func_wrap("get-environment", |store: Store, (): ()| {
-        Ok((store.data().environment.clone(),))
+    environment.func_wrap("get-environment", |mut store: Store, (): ()| {
+        let guest = store.data_mut();
+        let all = guest.environment.all(guest.agent.as_mut())?;
+        Ok((all,))
     })?;
     environment.func_wrap("get-arguments", |_: Store, (): ()| {
         Ok((Vec::<String>::new(),))

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::digest::Digest;
 use crate::sandbox::call::{Kind, Look, Not, Seen};
 use crate::sandbox::fetch::{Fetch, Fetched, Fields, NoAnswer, size_of};
+use crate::task::redact::Redactor;
 
 /// What an entry of a trace takes besides its texts, in bytes.
 const ENTRY: usize = 64;
@@ -39,10 +40,10 @@ pub enum Asked {
 }
 
 impl Asked {
-    /// What a request asks. Where the value of one of `secrets` stands in its URL or header, its
-    /// name stands here.
-    pub fn fetch(fetch: &Fetch, secrets: &[(&str, &str)]) -> Self {
-        let hidden = |text: &[u8]| Bytes::from(hide(text, secrets));
+    /// What a request asks. Where the value of a secret stands in its URL or header, its name stands
+    /// here.
+    pub fn fetch(fetch: &Fetch, redactor: &Redactor) -> Self {
+        let hidden = |text: &[u8]| Bytes::from(redactor.bytes(text).into_owned());
         let url = format!("{}{}", fetch.origin, fetch.target);
         let field = |(name, value): &(String, Bytes)| (name.clone(), hidden(value));
         Self::Fetch {
@@ -118,42 +119,6 @@ impl Asked {
     }
 }
 
-/// `text` with the names of secrets in the places of their values, as they are and as a URL has them.
-fn hide(text: &[u8], secrets: &[(&str, &str)]) -> Vec<u8> {
-    let mut text = text.to_vec();
-    for (name, value) in secrets {
-        let shown = format!("secret:{name}");
-        for value in [value.as_bytes().to_vec(), in_url(value)] {
-            text = replaced(&text, &value, shown.as_bytes());
-        }
-    }
-    text
-}
-
-/// A text as it stands in a URL: everything but letters, digits and `-._~` encoded.
-fn in_url(text: &str) -> Vec<u8> {
-    let mut encoded = Vec::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            true => encoded.push(byte),
-            false => encoded.extend(format!("%{byte:02X}").into_bytes()),
-        }
-    }
-    encoded
-}
-
-fn replaced(text: &[u8], value: &[u8], shown: &[u8]) -> Vec<u8> {
-    let mut result = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.windows(value.len()).position(|part| part == value) {
-        result.extend_from_slice(&rest[..at]);
-        result.extend_from_slice(shown);
-        rest = &rest[at + value.len()..];
-    }
-    result.extend_from_slice(rest);
-    result
-}
-
 /// Bytes that were taken in from the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
@@ -197,6 +162,23 @@ impl Found {
             Self::File(taken) | Self::Answer { body: taken, .. } => Some(taken),
             _ => None,
         }
+    }
+
+    /// What stands for a secret whose value is in what the step would be told and the trace would keep.
+    pub fn secret<'a>(&self, redactor: &'a Redactor) -> Option<&'a str> {
+        let taken = self.taken().and_then(|taken| taken.bytes.as_ref());
+        let texts: Vec<&[u8]> = match self {
+            Self::List(names) => names.iter().map(|(name, _)| name.as_bytes()).collect(),
+            Self::Answer { fields, .. } => {
+                let texts = fields.iter();
+                texts
+                    .flat_map(|(name, value)| [name.as_bytes(), &value[..]])
+                    .collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut all = texts.into_iter().chain(taken.map(|bytes| &bytes[..]));
+        all.find_map(|text| redactor.find(text))
     }
 
     pub(super) fn size(&self) -> usize {

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
 use crate::model::name::ArtifactName;
 use crate::model::origin::Origin;
 use crate::sandbox::call::{Body, MAX_PATH, Question, Reply, Request, Seen, Source};
@@ -41,6 +44,7 @@ pub struct Rules {
     branches: u32,
     branch_names: u32,
     directories: u32,
+    secrets: bool,
     origins: Vec<Origin>,
     writes: Vec<ArtifactName>,
     output: u64,
@@ -55,6 +59,7 @@ impl Rules {
             branches: branches.map_or(0, |branches| branches.count),
             branch_names: branches.map_or(0, |branches| branches.names.len() as u32),
             directories: request.granted.directories.len() as u32,
+            secrets: !request.granted.secrets.is_empty(),
             origins: request.granted.origins.clone(),
             writes: request.writes.clone(),
             output: request.limits.output_mib.saturating_mul(1 << 20),
@@ -205,6 +210,24 @@ pub async fn serve(
         }
         _ => broke("it sent a message out of turn"),
     }
+}
+
+/// The secrets that a task asks for, as they are sent; overwritten when they were.
+pub async fn secrets(rules: &Rules, host: &mut dyn Host) -> Result<Bytes, Trouble> {
+    if !rules.secrets {
+        let what = "it asked for secrets that its task was not granted";
+        return Err(Trouble::Broke(what.to_owned()));
+    }
+    Ok(packed(host.secrets().await?))
+}
+
+fn packed(secrets: Vec<(String, Zeroizing<String>)>) -> Bytes {
+    let pairs: Vec<(&str, &str)> = secrets
+        .iter()
+        .map(|(name, value)| (&**name, &***value))
+        .collect();
+    let bytes = postcard::to_stdvec(&pairs).expect("texts can be encoded");
+    Bytes::from_owner(Zeroizing::new(bytes))
 }
 
 /// Whether there is such a slot, and so many bytes fit into it.

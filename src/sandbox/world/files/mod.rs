@@ -33,7 +33,11 @@ use super::stop::Stop;
 use crate::model::grant::SCRATCH;
 use crate::sandbox::call::{Granted, Kind};
 
-/// For a step that seeks files.
+/// Advice for whoever tried to change a granted directory.
+const READ_ONLY: &str = "granted directories can be read and not changed: `--allow scratch=64MiB` gives the step `/tmp` to write to, and what is to be kept is an artifact";
+/// Advice for whoever tried to leave a directory.
+const NO_WAY_OUT: &str = "no path and no link leads out of a granted directory: `--allow read:NAME=PATH` grants what is meant by a name of its own";
+/// Advice for whoever was granted nothing.
 const NONE_GRANTED: &str = "steps have the files that they were granted: `--allow read:NAME=PATH` lets them read a directory as `/NAME`, `--allow scratch=64MiB` gives them `/tmp`";
 
 /// Something that is open.
@@ -125,11 +129,40 @@ impl Files {
         if self.sought && none && text.contains("No such file or directory") {
             return Some(NONE_GRANTED.to_owned());
         }
+        if let Some(advice) = self
+            .sought
+            .then(|| self.advice_beside_granted(text))
+            .flatten()
+        {
+            return Some(advice);
+        }
         let full = self.scratch.as_ref().and_then(Scratch::overflowed)?;
         // Of a stream that cannot go on the library of C says no more than this.
         let told = ["I/O error", "No space left on device"];
         let is_told = told.iter().any(|told| text.contains(told));
         is_told.then(|| format!("`{SCRATCH}` has room for {full} MiB: `scratch=…MiB` grants more"))
+    }
+
+    /// Advice for whoever was granted something, and failed beside it.
+    fn advice_beside_granted(&self, text: &str) -> Option<String> {
+        if text.contains("Read-only file system") {
+            return Some(READ_ONLY.to_owned());
+        }
+        if text.contains("Operation not permitted") {
+            return Some(NO_WAY_OUT.to_owned());
+        }
+        let scratch = self.scratch.as_ref().map(|_| format!("`{SCRATCH}`"));
+        let given = self
+            .given
+            .names()
+            .into_iter()
+            .map(|name| format!("`/{name}`"));
+        let all: Vec<_> = scratch.into_iter().chain(given).collect();
+        let is_there = !all.is_empty() && text.contains("No such file or directory");
+        is_there.then(|| {
+            let all = all.join(" and ");
+            format!("of all files the step has {all}: `--allow read:NAME=PATH` lets it read another directory as `/NAME`")
+        })
     }
 
     fn scratch(&mut self) -> Result<&mut Scratch> {
