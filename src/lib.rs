@@ -30,6 +30,8 @@ pub mod cli;
 pub mod config;
 pub mod datastore;
 pub mod executor;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod image;
 pub mod model;
 pub mod report;

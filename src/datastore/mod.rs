@@ -21,12 +21,12 @@ pub mod copy;
 pub mod format;
 pub mod jobs;
 pub mod journal;
-mod layout;
+pub(crate) mod layout;
 pub mod lease;
 pub mod memo;
 pub mod object;
 pub mod run;
-mod sealed;
+pub(crate) mod sealed;
 pub mod url;
 
 pub use artifact::List;

@@ -16,12 +16,23 @@
 #![allow(clippy::unwrap_used)]
 
 mod attempts;
+mod bombs;
+#[path = "../flows/certificates.rs"]
+#[allow(
+    dead_code,
+    reason = "the server can encrypt, which nobody asks for here"
+)]
+mod certificates;
+mod decoders;
+mod generated;
 #[path = "../sandbox/harness.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod harness;
-#[path = "../flows/certificates.rs"]
-#[allow(dead_code, reason = "the server can encrypt, which nobody asks for here")]
-mod certificates;
+mod instances;
+mod peers;
+mod rest;
+#[path = "../flows/running.rs"]
+mod running;
 #[path = "../flows/server.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod server;

@@ -6,17 +6,19 @@
 
 mod artifacts;
 mod files;
+mod grants;
 mod names;
 mod network;
 mod own;
+mod races;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use wrun::datastore::Datastore;
+use wrun::model::artifact::ValueAt;
 use wrun::model::event::Event;
 use wrun::model::failure::FailureKind;
-use wrun::model::artifact::ValueAt;
 use wrun::model::record::{Outcome, Record};
 
 use crate::server::{Asked, Server, answer};
@@ -74,7 +76,14 @@ pub fn machine() -> World {
     }
     symlink("../../../secret", corpus.join("sub/deep/up")).unwrap();
     let fifo = corpus.join("fifo");
-    rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        fifo,
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .unwrap();
     drop(std::os::unix::net::UnixListener::bind(corpus.join("socket")).unwrap());
     world
 }
@@ -119,19 +128,42 @@ pub fn try_all(rows: &[Row]) {
     for ((row, item), became) in rows.iter().zip(&items).zip(&became) {
         assert!(!became.contains(SECRET), "{row:?} got the secret: {became}");
         if !is(row.2, &became.replace(&port, "$P")) {
-            wrong.push(format!("{}: `{item}`\n    must {:?}\n    was  {became}", row.0, row.2));
+            wrong.push(format!(
+                "{}: `{item}`\n    must {:?}\n    was  {became}",
+                row.0, row.2
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
-    assert_eq!(fs::read_to_string(world.path().join("secret")).unwrap(), SECRET);
-    assert_eq!(fs::read_to_string(world.path().join("corpus/a.txt")).unwrap(), "inside");
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
+    assert_eq!(
+        fs::read_to_string(world.path().join("secret")).unwrap(),
+        SECRET
+    );
+    assert_eq!(
+        fs::read_to_string(world.path().join("corpus/a.txt")).unwrap(),
+        "inside"
+    );
     eprintln!("{} attempts", rows.len());
 
     drop(server);
     fs::rename(world.path().join("corpus"), world.path().join("gone")).unwrap();
-    let replayed = world.command(&["replay", "abuses/1"]).env("MODE", "fast").output().unwrap();
+    let replayed = world
+        .command(&["replay", "abuses/1"])
+        .env("MODE", "fast")
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&replayed.stdout);
-    assert!(text.contains("identical"), "{text}{}", String::from_utf8_lossy(&replayed.stderr));
+    assert!(
+        text.contains("identical"),
+        "{text}{}",
+        String::from_utf8_lossy(&replayed.stderr)
+    );
 }
 
 fn run(world: &World, port: &str, items: &[String]) -> crate::world::Said {
@@ -139,20 +171,32 @@ fn run(world: &World, port: &str, items: &[String]) -> crate::world::Said {
     let mut arguments = vec!["run", "--quiet", "--module", &module, "--neighbours", "7"];
     let own = format!("http=http://127.0.0.1:{port}");
     let by_name = format!("http=http://localhost:{port}");
-    for grant in ["read:corpus=corpus", "scratch=1MiB", "env:MODE", &own, &by_name] {
+    for grant in [
+        "read:corpus=corpus",
+        "scratch=1MiB",
+        "env:MODE",
+        &own,
+        &by_name,
+    ] {
         arguments.extend(["--allow", grant]);
     }
     for item in items {
         arguments.extend(["--attempts", item]);
     }
     let mut command = world.command(&arguments);
-    command.env("MODE", "fast").env("AWS_SECRET_ACCESS_KEY", SECRET).env("http_proxy", "http://127.0.0.1:1");
+    command
+        .env("MODE", "fast")
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("http_proxy", "http://127.0.0.1:1");
     command.output().unwrap().into()
 }
 
 /// What became of the attempts, as the journal of the run has it.
 fn outcomes(world: &World, count: usize) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let events = runtime.block_on(async {
         let url = world.store().to_str().unwrap().parse().unwrap();
         let datastore = Datastore::open(&url).await.unwrap();
@@ -171,15 +215,21 @@ fn outcomes(world: &World, count: usize) -> Vec<String> {
         all[place] = match &record.result {
             Ok(Outcome::Done) => said_in(&record),
             Ok(other) => format!("{other:?}"),
-            Err(failure) => format!("{:?}: {} {:?} {:?}", failure.kind, failure.message, failure.causes, failure.hint),
+            Err(failure) => format!(
+                "{:?}: {} {:?} {:?}",
+                failure.kind, failure.message, failure.causes, failure.hint
+            ),
         };
     }
     all
 }
 
 /// What an attempt that came back has written.
-fn said_in(record: &Record) -> String {
-    let said = record.artifacts.iter().find(|it| it.name.as_str() == "said");
+pub fn said_in(record: &Record) -> String {
+    let said = record
+        .artifacts
+        .iter()
+        .find(|it| it.name.as_str() == "said");
     match said.map(|it| &it.value.at) {
         Some(ValueAt::Inline(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
         other => format!("{other:?}"),

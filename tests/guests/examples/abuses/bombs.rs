@@ -1,6 +1,9 @@
 //! Taking more than there is.
 
-#![allow(clippy::disallowed_methods, reason = "a guest does what its host must answer")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a guest does what its host must answer"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,37 +15,35 @@ use crate::bindings::wrun::flow::feedback::{self, Level};
 use crate::bindings::wrun::flow::task;
 use crate::{Told, Verb};
 
-pub const VERBS: &[Verb] = &[
-    ("bomb", |it| match it[0].as_str() {
-        "memory-in-pieces" => hoard(|| vec![1_u8; 64 << 10]),
-        "memory-at-once" => drop_all(vec![1_u8; 3 << 30]),
-        "recursion" => recurse(1).to_string(),
-        "recursion-wide" => recurse_wide(1).to_string(),
-        "spin" => forever(|| ()),
-        "print" => forever(|| println!("{}", "x".repeat(1000))),
-        "print-bytes" => forever(|| print!("x")),
-        "print-error" => forever(|| eprintln!("{}", "x".repeat(1000))),
-        "log" => forever(|| feedback::log(Level::Info, &"x".repeat(1000))),
-        "log-at-once" => forever(|| feedback::log(Level::Info, &"x".repeat(32 << 20))),
-        "output-at-once" => {
-            artifacts::put("said", "text/plain", &vec![b'x'; 48 << 20]);
-            "it was written".into()
-        }
-        "output-in-pieces" => pieces(1 << 20),
-        "output-of-many" => forever(|| Writer::new("text/plain").write(&[1; 1 << 20])),
-        "writers" => hoard(|| Writer::new("text/plain")),
-        "pollables" => hoard(|| monotonic_clock::subscribe_duration(u64::MAX)),
-        "fields" => hoard(Fields::new),
-        "files" => hoard(|| std::fs::File::open("/corpus/a.txt")),
-        "listings" => hoard(|| std::fs::read_dir("/corpus")),
-        "scratch" => {
-            let wrote = std::fs::write("/tmp/all", vec![1_u8; 4 << 20]).is_ok();
-            format!("{wrote}")
-        }
-        "scratch-names" => names(),
-        other => calls(other),
-    }),
-];
+pub const VERBS: &[Verb] = &[("bomb", |it| match it[0].as_str() {
+    "memory-in-pieces" => hoard(|| vec![1_u8; 64 << 10]),
+    "memory-at-once" => drop_all(vec![1_u8; 3 << 30]),
+    "recursion" => recurse(1).to_string(),
+    "recursion-wide" => recurse_wide(1).to_string(),
+    "spin" => forever(|| ()),
+    "print" => forever(|| println!("{}", "x".repeat(1000))),
+    "print-bytes" => forever(|| print!("x")),
+    "print-error" => forever(|| eprintln!("{}", "x".repeat(1000))),
+    "log" => forever(|| feedback::log(Level::Info, &"x".repeat(1000))),
+    "log-at-once" => forever(|| feedback::log(Level::Info, &"x".repeat(32 << 20))),
+    "output-at-once" => {
+        artifacts::put("said", "text/plain", &vec![b'x'; 48 << 20]);
+        "it was written".into()
+    }
+    "output-in-pieces" => pieces(1 << 20),
+    "output-of-many" => forever(|| Writer::new("text/plain").write(&[1; 1 << 20])),
+    "writers" => hoard(|| Writer::new("text/plain")),
+    "pollables" => hoard(|| monotonic_clock::subscribe_duration(u64::MAX)),
+    "fields" => hoard(Fields::new),
+    "files" => hoard(|| std::fs::File::open("/corpus/a.txt")),
+    "listings" => hoard(|| std::fs::read_dir("/corpus")),
+    "scratch" => {
+        let wrote = std::fs::write("/tmp/all", vec![1_u8; 4 << 20]).is_ok();
+        format!("{wrote}")
+    }
+    "scratch-names" => names(),
+    other => calls(other),
+})];
 
 /// Calls one interface of the host without end.
 fn calls(which: &str) -> Told {
@@ -116,5 +117,7 @@ fn recurse_wide(depth: u32) -> u32 {
         return 0;
     }
     let frame = black_box([depth; 256]);
-    recurse_wide(depth + 1).wrapping_mul(3).wrapping_add(frame[7])
+    recurse_wide(depth + 1)
+        .wrapping_mul(3)
+        .wrapping_add(frame[7])
 }

@@ -13,7 +13,9 @@ pub const VERBS: &[Verb] = &[
     ("append", |it| told(append(&it[0]))),
     ("list", |it| told(list(&it[0]))),
     ("stat", |it| told(fs::metadata(&it[0]).map(|it| it.len()))),
-    ("lstat", |it| told(fs::symlink_metadata(&it[0]).map(|it| it.file_type()))),
+    ("lstat", |it| {
+        told(fs::symlink_metadata(&it[0]).map(|it| it.file_type()))
+    }),
     ("mkdir", |it| told(fs::create_dir_all(&it[0]))),
     ("rmdir", |it| told(fs::remove_dir_all(&it[0]))),
     ("remove", |it| told(fs::remove_file(&it[0]))),
@@ -59,7 +61,12 @@ fn chdir(path: &str) -> io::Result<String> {
 /// All that the metadata of a file could tell of the machine.
 fn times(path: &str) -> io::Result<String> {
     let it = fs::metadata(path)?;
-    Ok(format!("{:?} {:?} {:?}", it.modified()?, it.accessed()?, it.created().is_ok()))
+    Ok(format!(
+        "{:?} {:?} {:?}",
+        it.modified()?,
+        it.accessed()?,
+        it.created().is_ok()
+    ))
 }
 
 /// Climbs out of the directory from a file inside, one level at a time.

@@ -43,6 +43,7 @@ impl bindings::Guest for Flow {
             "calm" => fan_out("neighbours", "turns"),
             "attempt" => attempt(&text(&artifacts::item())),
             "work" => work(),
+            "gather" | "settle" | "finish" => Ok(Outcome::Done),
             _ => {
                 artifacts::put("hidden", "text/plain", b"of another step");
                 Ok(Outcome::Done)
@@ -82,11 +83,20 @@ fn text(cbor: &[u8]) -> String {
 fn attempt(item: &str) -> Result<Outcome, Failure> {
     let (verb, rest) = item.split_once(' ').unwrap_or((item, ""));
     let arguments: Vec<String> = rest.split('|').map(expand).collect();
-    let all = [files::VERBS, raw::VERBS, web::VERBS, own::VERBS, bombs::VERBS];
+    let all = [
+        files::VERBS,
+        raw::VERBS,
+        web::VERBS,
+        own::VERBS,
+        bombs::VERBS,
+    ];
     let found = all.concat().into_iter().find(|(name, _)| *name == verb);
     let (_, act) = found.unwrap_or_else(|| panic!("there is no verb `{verb}`"));
     let told = act(&arguments);
-    artifacts::put("said", "text/plain", told.as_bytes());
+    // Some write themselves.
+    if !told.is_empty() {
+        artifacts::put("said", "text/plain", told.as_bytes());
+    }
     Ok(Outcome::Done)
 }
 
@@ -115,7 +125,9 @@ fn expand(argument: &str) -> String {
 /// What an honest task computes.
 fn work() -> Result<Outcome, Failure> {
     let seed: u64 = text(&artifacts::item()).parse().expect("a number");
-    let sum = (0..1_000_000_u64).fold(seed, |sum, i| std::hint::black_box(sum * 31 + i) % 1_000_003);
+    let sum = (0..1_000_000_u64).fold(seed, |sum, i| {
+        std::hint::black_box(sum * 31 + i) % 1_000_003
+    });
     artifacts::put("sum", "text/plain", sum.to_string().as_bytes());
     Ok(Outcome::Done)
 }

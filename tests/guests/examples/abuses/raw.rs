@@ -6,28 +6,64 @@ use crate::{Told, Verb};
 pub const VERBS: &[Verb] = &[
     ("open-at", |it| open_at(&it[0], &it[1], 0)),
     ("create-at", |it| open_at(&it[0], &it[1], 1)),
-    ("stat-at", |it| two(&it[0], |base, ret| call(stat_at, base, &it[1], ret))),
-    ("readlink-at", |it| two(&it[0], |base, ret| plain(readlink_at, base, &it[1], ret))),
-    ("unlink-at", |it| one(&it[0], |base, ret| plain(unlink_file_at, base, &it[1], ret))),
-    ("mkdir-at", |it| one(&it[0], |base, ret| plain(create_directory_at, base, &it[1], ret))),
+    ("stat-at", |it| {
+        two(&it[0], |base, ret| call(stat_at, base, &it[1], ret))
+    }),
+    ("readlink-at", |it| {
+        two(&it[0], |base, ret| plain(readlink_at, base, &it[1], ret))
+    }),
+    ("unlink-at", |it| {
+        one(&it[0], |base, ret| plain(unlink_file_at, base, &it[1], ret))
+    }),
+    ("mkdir-at", |it| {
+        one(&it[0], |base, ret| {
+            plain(create_directory_at, base, &it[1], ret)
+        })
+    }),
     ("symlink-at", |it| {
         one(&it[0], |base, ret| unsafe {
-            symlink_at(base, it[1].as_ptr(), it[1].len(), it[2].as_ptr(), it[2].len(), ret)
+            symlink_at(
+                base,
+                it[1].as_ptr(),
+                it[1].len(),
+                it[2].as_ptr(),
+                it[2].len(),
+                ret,
+            )
         })
     }),
     ("rename-at", |it| {
         let other = preopened(&it[2]);
         one(&it[0], |base, ret| unsafe {
-            rename_at(base, it[1].as_ptr(), it[1].len(), other, it[3].as_ptr(), it[3].len(), ret)
+            rename_at(
+                base,
+                it[1].as_ptr(),
+                it[1].len(),
+                other,
+                it[3].as_ptr(),
+                it[3].len(),
+                ret,
+            )
         })
     }),
     ("link-at", |it| {
         let other = preopened(&it[2]);
         one(&it[0], |base, ret| unsafe {
-            link_at(base, 1, it[1].as_ptr(), it[1].len(), other, it[3].as_ptr(), it[3].len(), ret)
+            link_at(
+                base,
+                1,
+                it[1].as_ptr(),
+                it[1].len(),
+                other,
+                it[3].as_ptr(),
+                it[3].len(),
+                ret,
+            )
         })
     }),
-    ("forged-reader", |it| unsafe { reader_len(number(&it[0])) }.to_string()),
+    ("forged-reader", |it| {
+        unsafe { reader_len(number(&it[0])) }.to_string()
+    }),
     ("forged-writer", |it| {
         unsafe { writer_write(number(&it[0]), b"x".as_ptr(), 1) };
         "it was written".into()
@@ -56,11 +92,25 @@ pub const VERBS: &[Verb] = &[
         "it was dropped".into()
     }),
     ("wild-pointer", |it| {
-        unsafe { writer_write(Writer::new("text/plain").handle() as i32, number(&it[0]) as *const u8, usize::MAX / 2) };
+        unsafe {
+            writer_write(
+                Writer::new("text/plain").handle() as i32,
+                number(&it[0]) as *const u8,
+                usize::MAX / 2,
+            )
+        };
         "it was written".into()
     }),
     ("wild-answer", |_| {
-        unsafe { stat_at(preopened("1"), 0, "a".as_ptr(), 1, 0xffff_fff0_u32 as *mut u8) };
+        unsafe {
+            stat_at(
+                preopened("1"),
+                0,
+                "a".as_ptr(),
+                1,
+                0xffff_fff0_u32 as *mut u8,
+            )
+        };
         "it was answered".into()
     }),
     ("no-text", |_| {
@@ -79,18 +129,51 @@ pub const VERBS: &[Verb] = &[
 
 /// Numbers of the codes of `wasi:filesystem`.
 const CODES: [&str; 37] = [
-    "access", "would-block", "already", "bad-descriptor", "busy", "deadlock", "quota", "exist",
-    "file-too-large", "illegal-byte-sequence", "in-progress", "interrupted", "invalid", "io",
-    "is-directory", "loop", "too-many-links", "message-size", "name-too-long", "no-device", "no-entry",
-    "no-lock", "insufficient-memory", "insufficient-space", "not-directory", "not-empty",
-    "not-recoverable", "unsupported", "no-tty", "no-such-device", "overflow", "not-permitted", "pipe",
-    "read-only", "invalid-seek", "text-file-busy", "cross-device",
+    "access",
+    "would-block",
+    "already",
+    "bad-descriptor",
+    "busy",
+    "deadlock",
+    "quota",
+    "exist",
+    "file-too-large",
+    "illegal-byte-sequence",
+    "in-progress",
+    "interrupted",
+    "invalid",
+    "io",
+    "is-directory",
+    "loop",
+    "too-many-links",
+    "message-size",
+    "name-too-long",
+    "no-device",
+    "no-entry",
+    "no-lock",
+    "insufficient-memory",
+    "insufficient-space",
+    "not-directory",
+    "not-empty",
+    "not-recoverable",
+    "unsupported",
+    "no-tty",
+    "no-such-device",
+    "overflow",
+    "not-permitted",
+    "pipe",
+    "read-only",
+    "invalid-seek",
+    "text-file-busy",
+    "cross-device",
 ];
 
 fn told(ret: &[u8], at: usize) -> Told {
     match ret[0] {
         0 => "got it".into(),
-        _ => CODES.get(ret[at] as usize).map_or("an unknown code".into(), |it| (*it).to_owned()),
+        _ => CODES
+            .get(ret[at] as usize)
+            .map_or("an unknown code".into(), |it| (*it).to_owned()),
     }
 }
 
@@ -112,7 +195,17 @@ fn preopened(position: &str) -> i32 {
 fn open_at(base: &str, path: &str, flags: i32) -> Told {
     let mut ret = [0_u8; 64];
     let access = if flags == 0 { 1 } else { 3 };
-    unsafe { raw_open_at(preopened(base), 1, path.as_ptr(), path.len(), flags, access, ret.as_mut_ptr()) };
+    unsafe {
+        raw_open_at(
+            preopened(base),
+            1,
+            path.as_ptr(),
+            path.len(),
+            flags,
+            access,
+            ret.as_mut_ptr(),
+        )
+    };
     told(&ret, 4)
 }
 

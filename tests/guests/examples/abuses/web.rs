@@ -65,7 +65,11 @@ fn ask(origin: &str, path: &str, verb: &str, fields: Fields) -> Told {
 fn send(origin: &str, path: &str, verb: &str, fields: Fields, body: Option<&str>) -> Told {
     let request = OutgoingRequest::new(fields);
     let (scheme, authority) = origin.split_once("://").expect("an origin");
-    let scheme = if scheme == "https" { Scheme::Https } else { Scheme::Http };
+    let scheme = if scheme == "https" {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
     let set = request.set_scheme(Some(&scheme)).is_ok();
     if !set || request.set_authority(Some(authority)).is_err() {
         return "no authority".into();
@@ -81,7 +85,10 @@ fn send(origin: &str, path: &str, verb: &str, fields: Fields, body: Option<&str>
         let stream = body.write().expect("the first time");
         let written = stream.blocking_write_and_flush(text.as_bytes());
         drop(stream);
-        if let (Err(error), _) | (_, Err(error)) = (written.map_err(|it| it.to_string()), OutgoingBody::finish(body, None).map_err(|it| it.to_string())) {
+        if let (Err(error), _) | (_, Err(error)) = (
+            written.map_err(|it| it.to_string()),
+            OutgoingBody::finish(body, None).map_err(|it| it.to_string()),
+        ) {
             return error.split(' ').next().unwrap_or_default().to_owned();
         }
     }
@@ -94,7 +101,9 @@ fn send(origin: &str, path: &str, verb: &str, fields: Fields, body: Option<&str>
         Err(code) => format!("{code:?}"),
         Ok(answer) => {
             let location = answer.headers().get("location");
-            let location = location.first().map(|it| String::from_utf8_lossy(it).into_owned());
+            let location = location
+                .first()
+                .map(|it| String::from_utf8_lossy(it).into_owned());
             let body = answer.consume().expect("the first time");
             format!("answer {} {location:?} {}", answer.status(), text_of(&body))
         }
