@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::model::id::TaskId;
+use crate::model::name::StepName;
 use crate::model::record::{LogChunk, Record};
 use crate::model::time::Timestamp;
 use crate::scheduler::Assignment;
@@ -62,6 +63,17 @@ pub enum Update {
         attempt: u32,
         /// When that was seen.
         at: Timestamp,
+    },
+    /// Attempts of a step were handed on some time ago, and none of them has a machine.
+    Waiting {
+        /// The step.
+        step: StepName,
+        /// How many.
+        attempts: u64,
+        /// For how long, in milliseconds.
+        for_ms: u64,
+        /// Where.
+        queue: String,
     },
     /// The attempt ended. Everything that the record refers to is durable.
     Finished {

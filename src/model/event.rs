@@ -8,6 +8,7 @@ use super::artifact::Artifact;
 use super::failure::Failure;
 use super::header::RunHeader;
 use super::id::{RunId, TaskId};
+use super::name::StepName;
 use super::record::{LogChunk, Record};
 use super::time::Timestamp;
 
@@ -120,6 +121,18 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// Attempts of a step have been with a service for some time, and none of them has a machine. Shown,
+    /// not stored.
+    Waiting {
+        /// The step.
+        step: StepName,
+        /// How many attempts wait.
+        attempts: u64,
+        /// For how long, in milliseconds.
+        for_ms: u64,
+        /// Where they wait.
+        queue: String,
+    },
     /// Somebody asked the run to stop. Stored.
     CancelRequested {
         /// When.
@@ -146,9 +159,10 @@ impl Event {
             | Event::Retrying { task, .. }
             | Event::Caught { task, .. }
             | Event::Rejected { task, .. } => Some(task),
-            Event::RunStarted { .. } | Event::CancelRequested { .. } | Event::RunEnded { .. } => {
-                None
-            }
+            Event::RunStarted { .. }
+            | Event::Waiting { .. }
+            | Event::CancelRequested { .. }
+            | Event::RunEnded { .. } => None,
         }
     }
 
@@ -199,6 +213,7 @@ impl Event {
             Event::RunStarted { .. }
             | Event::Started { .. }
             | Event::Progress { .. }
+            | Event::Waiting { .. }
             | Event::Retrying { .. } => false,
         }
     }

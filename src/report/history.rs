@@ -167,6 +167,7 @@ impl History {
             Event::RunStarted { .. }
             | Event::Started { .. }
             | Event::Progress { .. }
+            | Event::Waiting { .. }
             | Event::Retrying { .. } => {}
         }
     }

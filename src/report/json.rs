@@ -82,6 +82,18 @@ pub fn event(event: &Event) -> Json {
             put("total", (*total).into());
             put("message", message.as_str().into());
         }
+        Event::Waiting {
+            step,
+            attempts,
+            for_ms,
+            queue,
+        } => {
+            put("event", "waiting".into());
+            put("step", step.as_str().into());
+            put("attempts", (*attempts).into());
+            put("for_ms", (*for_ms).into());
+            put("queue", queue.as_str().into());
+        }
         Event::Log {
             task,
             attempt,

@@ -10,6 +10,7 @@ use crate::model::event::Event;
 use crate::model::failure::Failure;
 use crate::model::header::RunHeader;
 use crate::model::id::TaskId;
+use crate::model::name::StepName;
 use crate::model::record::{LogChunk, Logs, Record, Stream};
 
 /// Says in lines what single events mean.
@@ -61,6 +62,12 @@ impl Narrator {
                 failure,
                 ..
             } => self.failed(task, *attempt, failure),
+            Event::Waiting {
+                step,
+                attempts,
+                for_ms,
+                queue,
+            } => vec![self.waiting(step, *attempts, *for_ms, queue)],
             Event::CancelRequested { .. } => {
                 vec![self.style.stopped(
                     "stopping: running tasks get time to end; once more stops them at once",
@@ -84,6 +91,18 @@ impl Narrator {
             .iter()
             .map(|grant| format!("granted {}", clean::line(grant)));
         [line].into_iter().chain(granted).collect()
+    }
+
+    fn waiting(&self, step: &StepName, attempts: u64, for_ms: u64, queue: &str) -> String {
+        let waits = match attempts {
+            1 => "1 attempt waits".to_owned(),
+            attempts => format!("{attempts} attempts wait"),
+        };
+        format!(
+            "{step}: {waits} in the queue `{queue}`, for {} now: Batch has had no room yet; {} looks at the queue",
+            human::duration(for_ms.saturating_mul(1000)),
+            self.style.hint("wrun doctor")
+        )
     }
 
     fn printed(&mut self, task: &TaskId, chunks: &[LogChunk]) -> Vec<String> {

@@ -166,7 +166,7 @@ impl Progress {
                 self.running.clear();
                 self.steps.iter_mut().for_each(|step| step.running = 0);
             }
-            Event::Log { .. } => {}
+            Event::Log { .. } | Event::Waiting { .. } => {}
         }
     }
 

@@ -487,3 +487,20 @@ fn hostile_json_is_harmless() {
         "a\u{1b}\u{7f}\u{9b}b\nc\u{202e}"
     );
 }
+
+#[test]
+fn a_step_that_waits_for_a_machine_is_told() {
+    let waiting = |attempts| Event::Waiting {
+        step: "count".parse().unwrap(),
+        attempts,
+        for_ms: 30_400,
+        queue: "spot".to_owned(),
+    };
+    insta::assert_snapshot!(plain(&[began(), waiting(1), waiting(200)]), @r"
+    run wordcount/42
+    count: 1 attempt waits in the queue `spot`, for 30 s now: Batch has had no room yet; wrun doctor looks at the queue
+    count: 200 attempts wait in the queue `spot`, for 30 s now: Batch has had no room yet; wrun doctor looks at the queue
+    run wordcount/42 stopped without an end in 0 µs: 0 tasks
+      look further: wrun show wordcount/42
+    ");
+}

@@ -192,6 +192,17 @@ impl Drive {
                 total,
                 message,
             },
+            Update::Waiting {
+                step,
+                attempts,
+                for_ms,
+                queue,
+            } => Event::Waiting {
+                step,
+                attempts,
+                for_ms,
+                queue,
+            },
             // To say that an attempt is made anew is nobody's who executes one.
             Update::Log { chunks, .. } if chunks.is_empty() => return Ok(()),
             Update::Log {

@@ -1,13 +1,14 @@
 //! What agent and cell say to each other, and how it looks on the socket.
 //!
 //! A frame is the length of its head and of its body (4 bytes each, little-endian), the head (a
-//! message in postcard) and the body (plain bytes: a piece of an artifact, a module, or nothing).
-//! Bodies stay outside of the encoding, so that they go from a guest's memory to the agent's
-//! buffer without being copied on the way.
+//! message in postcard) and the body (plain bytes: a module, compiled code, or nothing). Pieces of
+//! artifacts are not in frames: they lie in memory that both sides have ([`super::cell::shelf`]), and
+//! a frame says in which slot of it. The cell decides what each slot is used for; one that it has
+//! named is the agent's until the agent answers.
 //!
 //! Each side starts with its greeting. After that the agent orders ([`ToCell`]), and the cell
 //! answers each order with one message; while it runs a task it may ask and tell ([`ToAgent`]).
-//! Questions are answered in their order, and the cell may ask several before it reads.
+//! All of it that is answered is answered in its order, and the cell may ask several before it reads.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use crate::model::header::Limits;
 use crate::model::record::LogChunk;
 
 /// The version of this protocol. Both sides are the same program, so a difference is an accident.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The bytes before the head.
 pub const PREFIX: usize = 8;
@@ -35,7 +36,7 @@ pub const MAX_PIECE: usize = 1 << 20;
 /// What the agent says.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToCell {
-    /// The greeting: version, and a number that the cell repeats.
+    /// The greeting: version, and a number that the cell repeats. The shared memory comes along.
     Hello {
         /// [`VERSION`].
         version: u32,
@@ -61,8 +62,13 @@ pub enum ToCell {
     },
     /// Execute a task of the loaded module. Answered by [`ToAgent::Done`].
     Run(Box<Request>),
-    /// The answer to [`ToAgent::Read`]: the body.
-    Piece,
+    /// The answer to [`ToAgent::Read`]: the bytes lie in the slot.
+    Piece {
+        /// How many they are.
+        len: u32,
+    },
+    /// The answer to [`ToAgent::Write`]: the slot is free again.
+    Taken,
     /// The answer to [`ToAgent::Branches`].
     Branches(Vec<Option<Given>>),
     /// The answer to [`ToAgent::BranchTask`].
@@ -104,6 +110,8 @@ pub enum ToAgent {
         offset: u64,
         /// How many, at most [`MAX_PIECE`].
         len: u32,
+        /// Where they are to be laid.
+        slot: u32,
     },
     /// Values of branches are wanted.
     Branches {
@@ -130,10 +138,14 @@ pub enum ToAgent {
         /// What is written to it.
         media: MediaType,
     },
-    /// The body is appended to a writer. Not answered.
+    /// What lies in a slot is appended to a writer.
     Write {
         /// Its number.
         writer: u32,
+        /// Where the bytes lie.
+        slot: u32,
+        /// How many they are, at most [`MAX_PIECE`].
+        len: u32,
     },
     /// The task said how far it is. Not answered.
     Progress {

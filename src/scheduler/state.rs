@@ -126,6 +126,7 @@ impl Scheduler {
             Event::RunStarted { .. }
             | Event::Started { .. }
             | Event::Progress { .. }
+            | Event::Waiting { .. }
             | Event::Log { .. }
             | Event::Rejected { .. }
             | Event::Retrying { .. } => Ok(Vec::new()),

@@ -179,7 +179,7 @@ fn loaded() -> Vec<Act> {
 /// What a peer says while its task runs, and what the agent must say of it.
 fn lies() -> Vec<(&'static str, Vec<Act>, &'static str)> {
     let large = |head: u32, body: u32| Act::Send([head.to_le_bytes(), body.to_le_bytes()].concat());
-    let written = |writer, len| Act::Send(frame(&ToAgent::Write { writer }, &vec![0; len]));
+    let written = |writer, len| send(&ToAgent::Write { writer, slot: 0, len });
     let create = |writer| {
         let media = wrun::model::artifact::MediaType::new("text/plain");
         send(&ToAgent::Create { writer, media })
@@ -189,6 +189,7 @@ fn lies() -> Vec<(&'static str, Vec<Act>, &'static str)> {
             source,
             offset: 0,
             len,
+            slot: 0,
         })
     };
     let chunk = || LogChunk {
@@ -424,7 +425,7 @@ async fn no_damaged_conversation_harms_the_agent() {
     let media = wrun::model::artifact::MediaType::new("text/plain");
     let truth = [
         frame(&ToAgent::Create { writer: 1, media }, b""),
-        frame(&ToAgent::Write { writer: 1 }, b"bytes"),
+        frame(&ToAgent::Write { writer: 1, slot: 0, len: 5 }, b""),
         frame(
             &ToAgent::Progress {
                 done: 1,

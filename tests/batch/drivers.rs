@@ -111,6 +111,20 @@ fn a_job_that_was_never_submitted_is_submitted_by_the_next_driver() {
     cloud.replay("foreach/1");
 }
 
+#[test]
+fn a_queue_without_room_is_named_after_a_while() {
+    let cloud = Cloud::new();
+    cloud.fake.state().mood.most_containers = Some(0);
+    let mut running = cloud.start("linear", &[]);
+    let waiting = running.until("waiting", "");
+    assert_eq!(waiting["step"], "start");
+    assert_eq!(waiting["attempts"], 1);
+    assert!(waiting["for_ms"].as_u64() >= Some(30_000), "{waiting}");
+    assert!(waiting["queue"].is_string(), "{waiting}");
+    cloud.fake.resume();
+    assert_eq!(running.end().1, Some(0));
+}
+
 async fn open(cloud: &Cloud) -> Run {
     let url: DatastoreUrl = cloud.world.store().to_str().unwrap().parse().unwrap();
     let datastore = Datastore::open(&url).await.unwrap();

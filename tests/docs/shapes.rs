@@ -249,6 +249,12 @@ const EVENTS: &[Shape] = &[
         "task done total message",
     ),
     shape(
+        "waiting",
+        &[],
+        "Attempts of a step have been in a queue of Batch for a while, and none has a machine.",
+        "step attempts for_ms queue",
+    ),
+    shape(
         "log",
         &[],
         "`chunks` have `stream` and `text` or `base64`.",

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::wait::Wait;
 use crate::model::id::TaskId;
 use crate::model::job::Token;
 use crate::model::name::StepName;
@@ -17,6 +18,11 @@ impl Seat {
     pub fn of(task: &TaskId) -> Self {
         // Listings order `10/…` behind `10.1/…`, because `/` comes after `.`.
         Self(task.step.clone(), format!("{}/", task.place))
+    }
+
+    /// The step of its task.
+    pub fn step(&self) -> &StepName {
+        &self.0
     }
 }
 
@@ -50,6 +56,8 @@ pub struct Job {
     pub failed: usize,
     /// How often in a row Batch did not know it.
     pub unknown: u32,
+    /// Since when none of it has had a machine.
+    pub wait: Option<Wait>,
 }
 
 /// All that is in flight.
@@ -68,6 +76,7 @@ impl Flights {
             left: 0,
             failed: 0,
             unknown: 0,
+            wait: None,
         });
         job.left += flying.len();
         for (task, attempt) in flying {

@@ -6,7 +6,8 @@
 //!
 //! [`client`] sends requests, at the pace of [`pace`]; [`definition`] and [`shape`] say what a
 //! container is, [`verdict`] what it means when it leaves no record, [`check`] whether a queue
-//! takes jobs at all. [`flight`] holds what is underway, [`list`] shows the jobs of all runs.
+//! takes jobs at all. [`flight`] holds what is underway, [`wait`] says when it has no machine for
+//! long, [`list`] shows the jobs of all runs.
 
 pub mod check;
 pub mod client;
@@ -17,6 +18,7 @@ pub mod pace;
 pub mod shape;
 mod submit;
 pub mod verdict;
+pub mod wait;
 mod watch;
 
 use std::collections::HashMap;

@@ -311,6 +311,7 @@ impl Shared {
         if let Some(job) = self.state().flights.job_mut(name) {
             job.unknown = 0;
         }
+        self.note_wait(name, job, detail);
         let entry = |seat: Seat, told| (seat, name.clone(), told);
         if job.seats.len() == 1 {
             let seats = flying.into_iter().map(|(_, seat)| seat);

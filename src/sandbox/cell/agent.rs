@@ -26,6 +26,7 @@ use tokio::process::{Child, Command};
 use self::frames::Frames;
 use self::reply::Writers;
 use self::stderr::Tail;
+use super::shelf::Shelf;
 use crate::model::definition::Definition;
 use crate::model::failure::{Failure, FailureKind, Limit};
 use crate::model::header::Limits;
@@ -34,14 +35,12 @@ use crate::sandbox::call::{Profile, Reply, Request};
 use crate::sandbox::execute::Refusal;
 use crate::sandbox::host::Host;
 use crate::sandbox::module::CompiledModule;
-use crate::sandbox::wire::{self, MAX_PIECE, ToAgent, ToCell, VERSION};
+use crate::sandbox::wire::{self, ToAgent, ToCell, VERSION};
 
 /// How long a new cell may take until it greets.
 const START: Duration = Duration::from_secs(20);
 /// How long a cell may take to load compiled code.
 const LOAD: Duration = Duration::from_secs(60);
-/// The longest body that a cell may send but as an answer to an order to compile.
-const BODY: usize = MAX_PIECE;
 /// The longest compiled code, in bytes.
 const MAX_CODE: usize = 1 << 30;
 
@@ -112,6 +111,7 @@ pub enum CellError {
 pub struct Cell {
     child: Child,
     frames: Frames,
+    shelf: Shelf,
     stderr: Tail,
     alive: bool,
     loaded: Option<Arc<str>>,
@@ -141,30 +141,28 @@ impl Cell {
         let stderr = Tail::follow(child.stderr.take());
         ours.set_nonblocking(true).map_err(failed)?;
         let frames = Frames::new(UnixStream::from_std(ours).map_err(failed)?);
+        let (shelf, file) = Shelf::new().map_err(failed)?;
         let mut cell = Self {
             child,
             frames,
+            shelf,
             stderr,
             alive: true,
             loaded: None,
         };
-        cell.greet().await?;
+        cell.greet(&file).await?;
         Ok(cell)
     }
 
-    async fn greet(&mut self) -> Result<(), CellError> {
+    async fn greet(&mut self, shelf: &File) -> Result<(), CellError> {
         static NONCE: AtomicU64 = AtomicU64::new(1);
         let nonce = NONCE.fetch_add(1, Ordering::Relaxed);
+        let hello = ToCell::Hello {
+            version: VERSION,
+            nonce,
+        };
         match self
-            .order(
-                "start",
-                START,
-                &ToCell::Hello {
-                    version: VERSION,
-                    nonce,
-                },
-                &[],
-            )
+            .order_with("start", START, &hello, &[], Some(shelf))
             .await?
         {
             (
@@ -239,7 +237,7 @@ impl Cell {
         self.frames.accept(MAX_CODE);
         let order = ToCell::Compile { profile };
         let answer = self.order("compile the module", within, &order, wasm).await;
-        self.frames.accept(BODY);
+        self.frames.accept(0);
         match answer? {
             (ToAgent::Compiled { imports }, code) => Ok((code, imports)),
             other => Err(self.unexpected(other.0)),
@@ -304,7 +302,7 @@ impl Cell {
         self.push(order, &[])?;
         let mut writers = Writers::default();
         loop {
-            let (message, body) = self.receive().await?;
+            let (message, _) = self.receive().await?;
             let answered = match message {
                 ToAgent::Done(reply) => {
                     return match rules.check(*reply, &writers) {
@@ -312,11 +310,11 @@ impl Cell {
                         Err(what) => Err(self.broke(what)),
                     };
                 }
-                other => reply::serve(other, body, &rules, &mut writers, host).await,
+                other => reply::serve(other, &self.shelf, &rules, &mut writers, host).await,
             };
             match answered {
                 Ok(None) => {}
-                Ok(Some((answer, body))) => self.push_bytes(&answer, body)?,
+                Ok(Some(answer)) => self.push(&answer, &[])?,
                 Err(reply::Trouble::Broke(what)) => return Err(self.broke(what)),
                 Err(reply::Trouble::Host(error)) => {
                     self.kill();
@@ -368,13 +366,9 @@ impl Cell {
     }
 
     fn push(&mut self, order: &ToCell, body: &[u8]) -> Result<(), CellError> {
-        self.push_bytes(order, Bytes::copy_from_slice(body))
-    }
-
-    fn push_bytes(&mut self, order: &ToCell, body: Bytes) -> Result<(), CellError> {
         match wire::head(order, body.len()) {
             Ok(head) => {
-                self.frames.push(head, body);
+                self.frames.push(head, Bytes::copy_from_slice(body));
                 Ok(())
             }
             Err(error) => Err(CellError::Protocol(error.to_string())),

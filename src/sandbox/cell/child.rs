@@ -15,6 +15,7 @@ use wasmtime::component::Component;
 
 use super::input::Input;
 use super::line::{Channel, Line, Outbox};
+use super::shelf::Shelf;
 use crate::sandbox::call::{Profile, Request};
 use crate::sandbox::engine::{MAX_STACK_KIB, Setup};
 use crate::sandbox::execute::{Code, Engines, Refusal, Source};
@@ -101,13 +102,12 @@ fn serve(input: Input, outbox: Arc<Mutex<Outbox>>) -> io::Result<()> {
             ToCell::Hello {
                 version: VERSION,
                 nonce,
-            } => (
-                ToAgent::Ready {
-                    version: VERSION,
-                    nonce,
-                },
-                Vec::new(),
-            ),
+            } => {
+                let shelf = channel.borrow_mut().input().file()?;
+                channel.borrow_mut().share(Shelf::open(&shelf)?);
+                let version = VERSION;
+                (ToAgent::Ready { version, nonce }, Vec::new())
+            }
             ToCell::Compile { profile } => compile(profile, body),
             ToCell::Load { profile, size } => {
                 let file = channel.borrow_mut().input().file()?;

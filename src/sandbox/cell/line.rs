@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::input::Input;
+use super::shelf::{SLOTS, Shelf};
 use crate::model::artifact::MediaType;
 use crate::model::record::{LogChunk, Stream};
 use crate::sandbox::call::{Given, Question, Seen, Source};
@@ -20,8 +21,10 @@ use crate::sandbox::world::agent::Agent;
 
 /// What was printed is sent when it is this much, in bytes.
 const PRINT_AT_ONCE: usize = 64 << 10;
-/// Pieces that are asked for before the guest wants them, when it reads one after the other.
+/// Pieces that are asked for before the guest wants them, when it reads one after the other. With the
+/// one that it reads they are fewer than there are slots.
 const AHEAD: usize = 4;
+const _: () = assert!(AHEAD + 1 < SLOTS as usize);
 /// How many bytes of branches' values are asked for at once.
 const BRANCH_BUDGET: u32 = 1 << 20;
 /// Progress is told at most this often.
@@ -107,8 +110,10 @@ struct Piece {
     source: Source,
     offset: u64,
     len: u32,
-    /// None until the answer was read.
-    bytes: Option<Vec<u8>>,
+    /// Where it lies, or will.
+    slot: u32,
+    /// Whether it has come.
+    here: bool,
 }
 
 impl Piece {
@@ -117,12 +122,27 @@ impl Piece {
     }
 }
 
-/// Both ends of the socket.
+/// What the agent has not answered yet.
+#[derive(Clone, Copy)]
+enum Due {
+    /// The first piece that is not here.
+    Piece,
+    /// Writing what lies in a slot.
+    Taken(u32),
+}
+
+/// Both ends of the socket, and the memory beside it.
 pub struct Channel {
     input: Input,
     output: Arc<Mutex<Outbox>>,
+    /// None until the greeting.
+    shelf: Option<Shelf>,
+    /// Slots that are used for nothing.
+    free: Vec<u32>,
     /// Pieces in the order in which they were asked for: first those that are here, then those that are not.
     pieces: VecDeque<Piece>,
+    /// In the order in which it will be answered.
+    due: VecDeque<Due>,
     /// Where the last reading ended.
     read_until: Option<(Source, u64)>,
     /// How many readings in a row went on where the one before ended.
@@ -138,12 +158,24 @@ impl Channel {
         Self {
             input,
             output,
+            shelf: None,
+            free: (0..SLOTS).collect(),
             pieces: VecDeque::new(),
+            due: VecDeque::new(),
             read_until: None,
             onward: 0,
             progress: None,
             broken: false,
         }
+    }
+
+    /// Moves pieces through `shelf` from now on.
+    pub fn share(&mut self, shelf: Shelf) {
+        self.shelf = Some(shelf);
+    }
+
+    fn shelf(&self) -> io::Result<&Shelf> {
+        self.shelf.as_ref().ok_or_else(out_of_turn)
     }
 
     /// The end for reading.
@@ -158,59 +190,92 @@ impl Channel {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Forgets one task: reads the answers that it did not wait for.
+    /// Forgets one task: waits for the answers that it did not wait for.
     pub fn settle(&mut self) -> io::Result<()> {
-        while !self.pieces.is_empty() {
-            self.drop_piece()?;
+        self.catch_up()?;
+        while let Some(piece) = self.pieces.pop_front() {
+            self.free.push(piece.slot);
         }
         self.read_until = None;
         self.progress = None;
         Ok(())
     }
 
-    fn drop_piece(&mut self) -> io::Result<()> {
-        self.arrive()?;
-        self.pieces.pop_front();
+    /// Waits for all answers to pieces.
+    fn catch_up(&mut self) -> io::Result<()> {
+        while !self.due.is_empty() {
+            self.hear()?;
+        }
         Ok(())
     }
 
-    /// Waits for the first piece.
-    fn arrive(&mut self) -> io::Result<()> {
+    /// Waits for the next answer to a piece.
+    fn hear(&mut self) -> io::Result<()> {
         if self.broken {
             return Err(out_of_turn());
         }
-        let Some(first) = self.pieces.front_mut() else {
-            return Ok(());
-        };
-        if first.bytes.is_none() {
-            match self.input.next() {
-                Ok((ToCell::Piece, bytes)) if bytes.len() == first.len as usize => {
-                    first.bytes = Some(bytes);
-                }
-                // What comes next is anybody's guess, so nothing more is waited for.
-                answer => {
-                    self.broken = true;
-                    return Err(answer.err().unwrap_or_else(out_of_turn));
-                }
+        let answer = self.input.next();
+        let awaited = self.pieces.iter_mut().find(|piece| !piece.here);
+        match (self.due.pop_front(), answer, awaited) {
+            (Some(Due::Piece), Ok((ToCell::Piece { len }, _)), Some(piece)) if len == piece.len => {
+                piece.here = true;
+            }
+            (Some(Due::Taken(slot)), Ok((ToCell::Taken, _)), _) => self.free.push(slot),
+            // What comes next is anybody's guess, so nothing more is waited for.
+            (_, answer, _) => {
+                self.broken = true;
+                return Err(answer.err().unwrap_or_else(out_of_turn));
             }
         }
         Ok(())
     }
 
+    /// A slot that is used for nothing. There always is one once all is answered, because reading
+    /// takes fewer than there are.
+    fn slot(&mut self) -> io::Result<u32> {
+        loop {
+            if let Some(slot) = self.free.pop() {
+                return Ok(slot);
+            }
+            if self.due.is_empty() {
+                return Err(out_of_turn());
+            }
+            self.hear()?;
+        }
+    }
+
+    fn drop_piece(&mut self) -> io::Result<()> {
+        self.arrive()?;
+        if let Some(piece) = self.pieces.pop_front() {
+            self.free.push(piece.slot);
+        }
+        Ok(())
+    }
+
+    /// Waits for the first piece.
+    fn arrive(&mut self) -> io::Result<()> {
+        while self.pieces.front().is_some_and(|piece| !piece.here) {
+            self.hear()?;
+        }
+        Ok(())
+    }
+
     fn ask_piece(&mut self, source: Source, offset: u64, len: u32) -> io::Result<()> {
-        self.output().send(
-            &ToAgent::Read {
-                source,
-                offset,
-                len,
-            },
-            &[],
-        )?;
+        let slot = self.slot()?;
+        let question = ToAgent::Read {
+            source,
+            offset,
+            len,
+            slot,
+        };
+        self.output().send(&question, &[])?;
+        self.due.push_back(Due::Piece);
         self.pieces.push_back(Piece {
             source,
             offset,
             len,
-            bytes: None,
+            slot,
+            here: false,
         });
         Ok(())
     }
@@ -232,7 +297,7 @@ impl Channel {
             Some(end) if end == (source, offset) => self.onward + 1,
             _ => usize::from(offset == 0),
         };
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(len as usize);
         while all.len() < len as usize {
             let at = offset + all.len() as u64;
             let wanted = len as usize - all.len();
@@ -245,38 +310,42 @@ impl Channel {
             }
             self.ask_ahead(source, at, size)?;
             self.arrive()?;
-            self.take(at, wanted, &mut all);
+            self.take(at, wanted, &mut all)?;
         }
         self.read_until = Some((source, offset + u64::from(len)));
         Ok(all)
     }
 
     /// Takes up to `wanted` bytes from the first piece, which covers `at`.
-    fn take(&mut self, at: u64, wanted: usize, into: &mut Vec<u8>) {
-        let Some(first) = self.pieces.front_mut() else {
-            return;
-        };
-        let Some(bytes) = &mut first.bytes else {
-            return;
+    fn take(&mut self, at: u64, wanted: usize, into: &mut Vec<u8>) -> io::Result<()> {
+        let Some(first) = self.pieces.front() else {
+            return Ok(());
         };
         let from = (at - first.offset) as usize;
-        let part = wanted.min(bytes.len() - from);
-        let last = from + part == bytes.len();
-        if into.is_empty() && part == bytes.len() {
-            *into = std::mem::take(bytes);
-        } else {
-            into.extend_from_slice(&bytes[from..from + part]);
+        let part = wanted.min(first.len as usize - from);
+        self.shelf()?.append(first.slot, from, part, into);
+        if from + part == first.len as usize {
+            self.drop_piece()?;
         }
-        if last {
-            self.pieces.pop_front();
+        Ok(())
+    }
+
+    /// Has the agent append `bytes` to a writer, later.
+    fn write(&mut self, writer: u32, bytes: &[u8]) -> io::Result<()> {
+        for piece in bytes.chunks(MAX_PIECE) {
+            let slot = self.slot()?;
+            self.shelf()?.put(slot, piece);
+            let len = piece.len() as u32;
+            self.output()
+                .send(&ToAgent::Write { writer, slot, len }, &[])?;
+            self.due.push_back(Due::Taken(slot));
         }
+        Ok(())
     }
 
     fn question(&mut self, question: &ToAgent) -> io::Result<ToCell> {
-        // Answers come in order, so those to earlier questions are in front of this one.
-        while self.pieces.iter().any(|piece| piece.bytes.is_none()) {
-            self.drop_piece()?;
-        }
+        // Answers come in order, so those to pieces are in front of this one.
+        self.catch_up()?;
         self.output().send(question, &[])?;
         Ok(self.input.next()?.0)
     }
@@ -360,10 +429,7 @@ impl Agent for Line {
     }
 
     fn write(&mut self, writer: u32, bytes: &[u8]) -> io::Result<()> {
-        self.0
-            .borrow()
-            .output()
-            .send(&ToAgent::Write { writer }, bytes)
+        self.0.borrow_mut().write(writer, bytes)
     }
 
     fn progress(&mut self, done: u64, total: u64, message: String) -> io::Result<()> {

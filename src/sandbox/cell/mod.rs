@@ -2,7 +2,8 @@
 //!
 //! A cell has an empty environment, `/` as its working directory, no standard streams but a bounded
 //! pipe for diagnostics, and one socket: its standard input. It opens no file and no connection of
-//! its own; compiled code comes as an open file over the socket. What a guest could get hold of by
+//! its own; compiled code comes as an open file over the socket, and so does the memory in which
+//! pieces of artifacts lie on their way ([`shelf`]). What a guest could get hold of by
 //! breaking out is a process that has nothing.
 //!
 //! [`agent`] is the side of the agent, [`child`] the side of the cell.
@@ -12,3 +13,4 @@ pub mod child;
 
 mod input;
 mod line;
+pub mod shelf;

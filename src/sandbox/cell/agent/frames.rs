@@ -14,7 +14,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
-use crate::sandbox::wire::{MAX_HEAD_FROM_CELL, MAX_PIECE, PREFIX, ToAgent, lengths, message};
+use crate::sandbox::wire::{MAX_HEAD_FROM_CELL, PREFIX, ToAgent, lengths, message};
 
 /// What is read from the socket at once.
 const READ: usize = 64 << 10;
@@ -28,14 +28,14 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Frames over `socket`.
+    /// Frames over `socket`, without bodies.
     pub fn new(socket: UnixStream) -> Self {
         let received = BytesMut::with_capacity(READ);
         Self {
             socket,
             received,
             waiting: VecDeque::new(),
-            max_body: MAX_PIECE,
+            max_body: 0,
         }
     }
 

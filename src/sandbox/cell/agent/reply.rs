@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-
 use crate::model::name::ArtifactName;
 use crate::model::origin::Origin;
 use crate::sandbox::call::{Body, MAX_PATH, Question, Reply, Request, Seen, Source};
+use crate::sandbox::cell::shelf::{SLOTS, Shelf};
 use crate::sandbox::fetch::{self, Fetch, Fetched};
 use crate::sandbox::host::{Host, HostError};
 use crate::sandbox::wire::{MAX_PIECE, ToAgent, ToCell};
@@ -120,24 +119,27 @@ impl Rules {
 /// Answers one message, or takes note of it.
 pub async fn serve(
     message: ToAgent,
-    body: Bytes,
+    shelf: &Shelf,
     rules: &Rules,
     writers: &mut Writers,
     host: &mut dyn Host,
-) -> Result<Option<(ToCell, Bytes)>, Trouble> {
+) -> Result<Option<ToCell>, Trouble> {
     let broke = |what: &str| Err(Trouble::Broke(what.to_owned()));
     match message {
         ToAgent::Read {
             source,
             offset,
             len,
+            slot,
         } => {
             let opened = matches!(source, Source::File(file) if file < writers.files);
-            if !(rules.knows(source) || opened) || len as usize > MAX_PIECE {
+            if !(rules.knows(source) || opened) || !fits(slot, len) {
                 return broke("it asked for what its task does not read");
             }
             let piece = host.read_at(source, offset, len).await?;
-            Ok(Some((ToCell::Piece, piece)))
+            shelf.put(slot, &piece);
+            let len = u32::try_from(piece.len()).expect("a piece has at most a MiB");
+            Ok(Some(ToCell::Piece { len }))
         }
         ToAgent::Branches {
             name,
@@ -148,16 +150,14 @@ pub async fn serve(
                 return broke("it asked for a branch that its task does not have");
             }
             let values = host.branches(name, first, budget).await?;
-            Ok(Some((ToCell::Branches(values), Bytes::new())))
+            Ok(Some(ToCell::Branches(values)))
         }
         ToAgent::BranchTask { branch } => {
             if branch >= rules.branches {
                 return broke("it asked for a branch that its task does not have");
             }
-            Ok(Some((
-                ToCell::BranchTask(host.branch_task(branch).await?),
-                Bytes::new(),
-            )))
+            let task = host.branch_task(branch).await?;
+            Ok(Some(ToCell::BranchTask(task)))
         }
         ToAgent::Look(question) => {
             if !rules.may_ask(&question) {
@@ -165,7 +165,7 @@ pub async fn serve(
             }
             let seen = host.look(question).await?;
             writers.files += u32::from(matches!(seen, Seen::Open(..)));
-            Ok(Some((ToCell::Seen(seen), Bytes::new())))
+            Ok(Some(ToCell::Seen(seen)))
         }
         ToAgent::Fetch(fetch) => {
             if !rules.may_fetch(&fetch) {
@@ -173,7 +173,7 @@ pub async fn serve(
             }
             let fetched = host.fetch(*fetch).await?;
             writers.files += u32::from(matches!(fetched, Fetched::Answer { .. }));
-            Ok(Some((ToCell::Fetched(Box::new(fetched)), Bytes::new())))
+            Ok(Some(ToCell::Fetched(Box::new(fetched))))
         }
         ToAgent::Create { writer, media } => {
             if rules.writes.is_empty() || !writers.open.insert(writer) {
@@ -182,13 +182,14 @@ pub async fn serve(
             host.create(writer, media).await?;
             Ok(None)
         }
-        ToAgent::Write { writer } => {
-            writers.bytes = writers.bytes.saturating_add(body.len() as u64);
-            if !writers.open.contains(&writer) || writers.bytes > rules.output {
+        ToAgent::Write { writer, slot, len } => {
+            writers.bytes = writers.bytes.saturating_add(u64::from(len));
+            let may = writers.open.contains(&writer) && writers.bytes <= rules.output;
+            if !may || !fits(slot, len) {
                 return broke("it wrote to a writer that is not open, or more than its task may");
             }
-            host.write(writer, body).await?;
-            Ok(None)
+            host.write(writer, shelf.take(slot, len as usize)).await?;
+            Ok(Some(ToCell::Taken))
         }
         ToAgent::Progress {
             done,
@@ -204,6 +205,11 @@ pub async fn serve(
         }
         _ => broke("it sent a message out of turn"),
     }
+}
+
+/// Whether there is such a slot, and so many bytes fit into it.
+fn fits(slot: u32, len: u32) -> bool {
+    slot < SLOTS && len as usize <= MAX_PIECE
 }
 
 /// A time limit as people say it.
