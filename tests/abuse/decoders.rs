@@ -15,7 +15,7 @@ use wrun::model::job::JobSpec;
 use wrun::sandbox::wire::{self, PREFIX, ToAgent, ToCell};
 use wrun::snapshot::manifest::Manifest;
 
-use crate::harness::{corpus, modules, prepare};
+use crate::harness::{corpus, prepare};
 use crate::world::{World, module};
 
 type Seeds = BTreeMap<&'static str, Vec<Vec<u8>>>;
@@ -292,5 +292,4 @@ async fn a_module_cut_anywhere_is_refused() {
             .expect_err("a part is no module");
         assert!(!error.to_string().is_empty());
     }
-    drop(modules());
 }

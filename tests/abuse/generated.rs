@@ -75,7 +75,7 @@ async fn became(modules: &Modules, wasm: Vec<u8>) -> &'static str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_module_of_chance_harms_the_agent() {
-    let count = crate::count("WRUN_ABUSE_MODULES", 400);
+    let count = crate::count("WRUN_ABUSE_MODULES", 150);
     let mut generator = generator(crate::count("WRUN_ABUSE_FIRST", 1), count);
     let mut from = std::io::BufReader::new(generator.stdout.take().unwrap());
     let mut all = BTreeMap::<&str, usize>::new();

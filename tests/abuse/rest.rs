@@ -354,8 +354,9 @@ async fn code_that_was_changed_anywhere_is_compiled_anew() {
             _ => fs::create_dir(&code).unwrap(),
         }
         let wasm = tiny();
+        let digest = Digest::of(&wasm);
         let modules = Modules::new(path.clone(), launcher());
-        let made = modules.prepare(&Digest::of(&wasm), Profile::default(), async || {
+        let made = modules.prepare(&digest, Profile::default(), async || {
             Ok::<_, io::Error>(wasm.clone())
         });
         // Compiled over, or refused with what is wrong; and nothing is written through a link.
@@ -383,6 +384,7 @@ async fn a_key_that_others_can_read_is_no_key() {
     assert!(compiled(&path).await);
     let key = path.join("key");
     let wasm = tiny();
+    let digest = Digest::of(&wasm);
     for (file, mode) in [
         (&key, 0o644),
         (&key, 0o660),
@@ -393,7 +395,7 @@ async fn a_key_that_others_can_read_is_no_key() {
         let before = fs::metadata(file).unwrap().permissions();
         fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
         let modules = Modules::new(path.clone(), launcher());
-        let made = modules.prepare(&Digest::of(&wasm), Profile::default(), async || {
+        let made = modules.prepare(&digest, Profile::default(), async || {
             Ok::<_, io::Error>(wasm.clone())
         });
         let error = made
@@ -406,7 +408,7 @@ async fn a_key_that_others_can_read_is_no_key() {
     fs::rename(&key, path.join("other")).unwrap();
     std::os::unix::fs::symlink(path.join("other"), &key).unwrap();
     let modules = Modules::new(path.clone(), launcher());
-    let made = modules.prepare(&Digest::of(&wasm), Profile::default(), async || {
+    let made = modules.prepare(&digest, Profile::default(), async || {
         Ok::<_, io::Error>(wasm.clone())
     });
     made.await.expect_err("a link is not the key");

@@ -358,7 +358,7 @@ const ROWS: &[Row] = &[
     (
         "reads where a link leads",
         "readlink /corpus/to-secret",
-        Say("no-entry"),
+        Say("NotFound"),
     ),
     (
         "asks for the true path",

@@ -54,7 +54,6 @@ const GRANTS: &[&str] = &[
     "read:a\0b=/etc",
     "read:corpus=",
     "env:=x",
-    "env:A=B\0C",
     "env:A B=x",
     "secret:",
     "secret:A=x",

@@ -11,6 +11,7 @@ mod names;
 mod network;
 mod own;
 mod races;
+mod rebinding;
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,5 +1,7 @@
 //! Hosts in every spelling, answers that are none, and requests that would be two.
 
+use wrun::model::failure::FailureKind::*;
+
 use super::{Must::*, Row, try_all};
 
 #[test]
