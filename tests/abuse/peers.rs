@@ -159,6 +159,7 @@ async fn against(directory: &Path, number: usize, acts: &[Act]) -> String {
         let mut request = reads(corpus("done"), Some(given("x")));
         request.limits.timeout_ms = 5_000;
         request.limits.output_mib = 1;
+        request.limits.log_kib = 1;
         cell.run(request, &mut Memory::default()).await
     };
     let ended: Result<Reply, CellError> = ended.await;
@@ -390,12 +391,21 @@ fn lies() -> Vec<(&'static str, Vec<Act>, &'static str)> {
             "it was believed",
         ),
         (
-            "prints 64 MiB",
-            (0..1024)
+            "prints more than it may",
+            (0..20)
                 .map(|_| send(&ToAgent::Logs(vec![chunk()])))
                 .chain([send(&done(vec![]))])
                 .collect(),
-            "protocol",
+            "printed more",
+        ),
+        (
+            "tells a megabyte of progress",
+            vec![send(&ToAgent::Progress {
+                done: 1,
+                total: 2,
+                message: "x".repeat(1 << 20),
+            })],
+            "more of its progress",
         ),
         (
             "is done, and goes on",

@@ -92,8 +92,10 @@ fn config() -> Config {
 
 fn core(bytes: &[u8]) -> Vec<u8> {
     let mut source = Unstructured::new(bytes);
-    let module = Module::new(config(), &mut source).unwrap_or_default();
-    module.to_bytes()
+    match Module::new(config(), &mut source) {
+        Ok(module) => module.to_bytes(),
+        Err(_) => b"\0asm\x01\0\0\0".to_vec(),
+    }
 }
 
 fn component(bytes: &[u8]) -> Vec<u8> {
@@ -120,10 +122,9 @@ fn flow(bytes: &[u8], resolve: &Resolve, world: WorldId) -> Option<Vec<u8>> {
     }
     let mut bytes = module.to_bytes();
     embed_component_metadata(&mut bytes, resolve, world, StringEncoding::UTF8).ok()?;
-    let mut encoder = ComponentEncoder::default()
-        .validate(false)
-        .module(&bytes)
-        .ok()?;
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(false);
+    let encoder = encoder.module(&bytes).ok()?;
     encoder.encode().ok()
 }
 
