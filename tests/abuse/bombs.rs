@@ -86,7 +86,7 @@ fn all_stopped(bombs: &[(&str, End)], timeout: &str) {
     std::fs::create_dir(world.path().join("corpus")).unwrap();
     std::fs::write(world.path().join("corpus/a.txt"), "inside").unwrap();
     let limits = format!(
-        "[limits]\nmemory = \"64MiB\"\nlog = \"1MiB\"\noutput = \"32MiB\"\n[steps.attempt]\ntimeout = \"{timeout}\"\n"
+        "[limits]\nhandles = 1000\nmemory = \"64MiB\"\nlog = \"1MiB\"\noutput = \"32MiB\"\n[steps.attempt]\ntimeout = \"{timeout}\"\n"
     );
     world.write("wrun.toml", limits);
     let names: Vec<&str> = bombs.iter().map(|(name, _)| *name).collect();

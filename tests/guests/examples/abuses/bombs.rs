@@ -17,7 +17,7 @@ use crate::{Told, Verb};
 
 pub const VERBS: &[Verb] = &[("bomb", |it| match it[0].as_str() {
     "memory-in-pieces" => hoard(|| vec![1_u8; 64 << 10]),
-    "memory-at-once" => drop_all(vec![1_u8; 3 << 30]),
+    "memory-at-once" => drop_all(vec![1_u8; 1 << 30]),
     "recursion" => recurse(1).to_string(),
     "recursion-wide" => recurse_wide(1).to_string(),
     "spin" => forever(|| ()),
