@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use wrun::datastore::Datastore;
 use wrun::model::event::Event;
-use wrun::model::failure::FailureKind::{self, Contract, Limit as Of};
+use wrun::model::failure::FailureKind::{self, Limit as Of};
 use wrun::model::failure::Limit::{Handles, Log, Memory, Output, Stack, Time};
 
 use crate::world::{World, module};
@@ -39,7 +39,7 @@ const OF_A_KIND: &[(&str, End)] = &[
     ("output-of-many", By(&[Of(Output)])),
     ("writers", By(&[Of(Handles)])),
     ("pollables", By(&[Of(Handles)])),
-    ("fields", By(&[Contract])),
+    ("fields", By(&[Of(Handles)])),
     ("files", By(&[Of(Handles), Of(Memory)])),
     ("listings", By(&[Of(Handles), Of(Memory)])),
     ("scratch", Says("false")),

@@ -74,7 +74,7 @@ fn config() -> Config {
     Config {
         max_memory32_bytes: 1 << 32,
         bulk_memory_enabled: true,
-        reference_types_enabled: true,
+        reference_types_enabled: false,
         simd_enabled: true,
         multi_value_enabled: true,
         threads_enabled: false,
