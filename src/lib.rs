@@ -32,6 +32,8 @@ pub mod config;
 pub mod datastore;
 pub mod executor;
 pub mod failpoint;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod image;
 pub mod model;
 pub mod report;

@@ -65,6 +65,17 @@ const EDGES: &[(&str, &[&str])] = &[
             "runtime",
         ],
     ),
+    (
+        "fuzz",
+        &[
+            "model",
+            "datastore",
+            "sandbox",
+            "config",
+            "snapshot",
+            "task",
+        ],
+    ),
 ];
 
 /// The rooms in which a vendor crate may be named.

@@ -72,7 +72,8 @@ pub fn read(path: &Path) -> Result<Vec<Entry>, ConfigError> {
     })
 }
 
-fn parse(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
+/// The entries of a text.
+pub(crate) fn parse(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
     let table = DeTable::parse(text)?;
     let mut entries = Vec::new();
     flatten(&mut entries, text, "", table.get_ref());

@@ -23,14 +23,14 @@ pub mod format;
 pub mod gc;
 pub mod jobs;
 pub mod journal;
-mod layout;
+pub(crate) mod layout;
 pub mod lease;
 pub mod memo;
 pub mod object;
 pub mod refs;
 pub mod removed;
 pub mod run;
-mod sealed;
+pub(crate) mod sealed;
 pub mod url;
 
 pub use artifact::List;

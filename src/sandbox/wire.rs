@@ -10,6 +10,7 @@
 //! answers each order with one message; while it runs a task it may ask and tell ([`ToAgent`]).
 //! All of it that is answered is answered in its order, and the cell may ask several before it reads.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Given, Profile, Question, Reply, Request, Seen, Source};
@@ -183,6 +184,15 @@ pub fn head<T: Serialize>(message: &T, body: usize) -> std::io::Result<Vec<u8>> 
     frame[..4].copy_from_slice(&head_len.to_le_bytes());
     frame[4..PREFIX].copy_from_slice(&body_len.to_le_bytes());
     Ok(frame)
+}
+
+/// The message in a head.
+///
+/// # Errors
+/// `InvalidData` when it is none.
+pub fn message<T: DeserializeOwned>(head: &[u8]) -> std::io::Result<T> {
+    postcard::from_bytes(head)
+        .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()))
 }
 
 /// The lengths of head and body that a frame begins with.

@@ -148,9 +148,10 @@ impl Manifest {
         Self::decode(&ds.get_snapshot(digest).await.map_err(read)?)
     }
 
-    /// The bytes of all source files together.
+    /// The bytes of all source files together; the largest number when what is said is more than that.
     pub fn size(&self) -> u64 {
-        self.files.iter().map(|file| file.size).sum()
+        let sizes = self.files.iter().map(|file| file.size);
+        sizes.fold(0, u64::saturating_add)
     }
 }
 

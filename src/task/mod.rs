@@ -24,3 +24,20 @@ pub mod spec;
 pub mod trace;
 pub mod trouble;
 pub mod values;
+
+use crate::datastore::Datastore;
+use crate::model::failure::Failure;
+use crate::model::header::Limits;
+use crate::sandbox::fetch::Fetch;
+
+/// Makes one request for whoever tests the one who makes them; `datastore` takes what is large.
+///
+/// # Errors
+/// As those of every request of a step.
+pub(crate) async fn ask_once(
+    datastore: &Datastore,
+    fetch: Fetch,
+    limits: &Limits,
+) -> Result<trace::Found, Failure> {
+    http::ask(fetch, limits, intake::Intake::new(datastore, 1 << 16)).await
+}

@@ -332,7 +332,7 @@ impl Cell {
             let (message, _) = self.receive().await?;
             let answered = match message {
                 ToAgent::Done(reply) => {
-                    return match rules.check(*reply, &writers) {
+                    return match rules.check(*reply, &mut writers) {
                         Ok(reply) => Ok(reply),
                         Err(what) => Err(self.broke(what)),
                     };

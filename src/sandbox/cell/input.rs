@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use crate::sandbox::wire::{MAX_HEAD, PREFIX, ToCell, lengths};
+use crate::sandbox::wire::{MAX_HEAD, PREFIX, ToCell, lengths, message};
 
 const BUFFER: usize = 64 << 10;
 
@@ -65,16 +65,15 @@ impl Input {
     }
 
     fn message(&mut self, len: usize) -> io::Result<ToCell> {
-        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{error}"));
         if self.end - self.start >= len {
             // Nearly always: the whole message came in one piece.
             let head = &self.buffer[self.start..self.start + len];
             self.start += len;
-            return postcard::from_bytes(head).map_err(invalid);
+            return message(head);
         }
         let mut head = vec![0; len];
         self.fill(&mut head)?;
-        postcard::from_bytes(&head).map_err(invalid)
+        message(&head)
     }
 
     fn fill(&mut self, mut into: &mut [u8]) -> io::Result<()> {

@@ -80,12 +80,13 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
         let total = self.elements.saturating_add(desired - current);
+        // Before the module's own bound, because a pool's is told as if it were that.
         if total > self.max_elements {
             self.refused = Some(Limit::Tables);
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         self.elements = total;

@@ -14,7 +14,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
-use crate::sandbox::wire::{MAX_HEAD_FROM_CELL, PREFIX, ToAgent, lengths};
+use crate::sandbox::wire::{MAX_HEAD_FROM_CELL, PREFIX, ToAgent, lengths, message};
 
 /// What is read from the socket at once.
 const READ: usize = 64 << 10;
@@ -121,7 +121,7 @@ impl Frames {
             return Ok(None);
         }
         let mut frame = self.received.split_to(all);
-        let message = postcard::from_bytes(&frame[PREFIX..PREFIX + head])
+        let message = message(&frame[PREFIX..PREFIX + head])
             .map_err(|error| invalid(format!("it sent a message that is none: {error}")))?;
         frame.advance(PREFIX + head);
         Ok(Some((message, frame.freeze())))

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::model::name::ArtifactName;
 use crate::model::origin::Origin;
+use crate::model::record::LogChunk;
 use crate::sandbox::call::{Body, MAX_PATH, Question, Reply, Request, Seen, Source};
 use crate::sandbox::cell::shelf::{SLOTS, Shelf};
 use crate::sandbox::fetch::{self, Fetch, Fetched};
@@ -15,6 +16,13 @@ use crate::sandbox::wire::{MAX_PIECE, ToAgent, ToCell};
 
 /// The most bytes of branches' values that a cell may ask for at once.
 const MAX_BUDGET: u32 = 4 << 20;
+
+/// How much more than its limit a task's output may seem to have: a cell counts before it ends what prints too much.
+const LOG_EXCESS: u64 = 1 << 20;
+/// The longest text about progress.
+const MAX_PROGRESS: usize = 64 << 10;
+
+const PRINTED_TOO_MUCH: &str = "it printed more than its task may";
 
 /// Why a message was not answered.
 pub enum Trouble {
@@ -36,6 +44,16 @@ pub struct Writers {
     open: BTreeSet<u32>,
     bytes: u64,
     files: u32,
+    printed: u64,
+}
+
+impl Writers {
+    /// Counts what was printed, and says whether it is no more than the task may print.
+    fn may_print(&mut self, chunks: &[LogChunk], rules: &Rules) -> bool {
+        let size: u64 = chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum();
+        self.printed = self.printed.saturating_add(size);
+        self.printed <= rules.log
+    }
 }
 
 /// What a task may refer to.
@@ -48,6 +66,7 @@ pub struct Rules {
     origins: Vec<Origin>,
     writes: Vec<ArtifactName>,
     output: u64,
+    log: u64,
 }
 
 impl Rules {
@@ -63,6 +82,7 @@ impl Rules {
             origins: request.granted.origins.clone(),
             writes: request.writes.clone(),
             output: request.limits.output_mib.saturating_mul(1 << 20),
+            log: (u64::from(request.limits.log_kib) << 10) + LOG_EXCESS,
         }
     }
 
@@ -93,7 +113,10 @@ impl Rules {
     }
 
     /// Checks what a reply says about artifacts.
-    pub fn check(&self, reply: Reply, writers: &Writers) -> Result<Reply, String> {
+    pub fn check(&self, reply: Reply, writers: &mut Writers) -> Result<Reply, String> {
+        if !writers.may_print(&reply.logs, self) {
+            return Err(PRINTED_TOO_MUCH.into());
+        }
         if reply.result.is_err() && !reply.puts.is_empty() {
             return Err("its task failed and wrote artifacts".into());
         }
@@ -201,10 +224,16 @@ pub async fn serve(
             total,
             message,
         } => {
+            if message.len() > MAX_PROGRESS {
+                return broke("it told more of its progress than anybody reads");
+            }
             host.progress(done, total, message);
             Ok(None)
         }
         ToAgent::Logs(chunks) => {
+            if !writers.may_print(&chunks, rules) {
+                return broke(PRINTED_TOO_MUCH);
+            }
             host.logs(chunks);
             Ok(None)
         }
