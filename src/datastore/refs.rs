@@ -93,10 +93,8 @@ impl Refs {
     pub fn event(&mut self, event: &Event) {
         match event {
             Event::Caught { artifact, .. } => self.artifact(artifact),
-            Event::Reused { from, .. } => {
-                if !self.runs.contains(from) {
-                    self.runs.insert(from.clone());
-                }
+            Event::Reused { from, .. } if !self.runs.contains(from) => {
+                self.runs.insert(from.clone());
             }
             _ => {}
         }

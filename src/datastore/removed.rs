@@ -93,18 +93,26 @@ impl Datastore {
     /// Removes a run that has its tombstone: nobody can go on with it, and nobody finds it.
     pub(super) async fn close(&self, run: &Run, ended: bool) -> Result<(), JournalError> {
         if !ended {
-            // Whoever drives it after all is refused its next segment. One who has written that
-            // meanwhile is refused the one after it.
-            let mut writer = run.writer().await?;
-            while let Err(error) = writer.append(&[]).await {
-                match error {
-                    JournalError::Taken { .. } | JournalError::Removed { .. } => {
-                        writer = run.writer().await?;
-                    }
-                    error => return Err(error),
-                }
-            }
+            self.fence(run).await?;
         }
         Ok(self.store().delete(&keys::header(run.id())).await?)
+    }
+
+    /// Takes the next segment of a journal, so that nobody else does.
+    async fn fence(&self, run: &Run) -> Result<(), JournalError> {
+        loop {
+            let appended = match run.writer().await {
+                Ok(mut writer) => writer.append(&[]).await,
+                Err(error) => Err(error),
+            };
+            match appended {
+                Ok(_) => return Ok(()),
+                // Somebody has written it meanwhile, and will be refused the one after it.
+                Err(JournalError::Taken { .. } | JournalError::Removed { .. }) => {}
+                // With a journal that cannot be read nobody can go on.
+                Err(JournalError::Missing { .. } | JournalError::Damaged { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

@@ -110,20 +110,7 @@ pub async fn repair(
     for path in given {
         bench.take(path).await?;
     }
-    loop {
-        // What failed for want of something may succeed when another run has given that.
-        let before = bench.lost.len();
-        bench.repaired.vain.clear();
-        bench.repaired.closed.clear();
-        for id in runs {
-            if !bench.lost.is_empty() {
-                bench.run(id).await?;
-            }
-        }
-        if bench.lost.is_empty() || bench.lost.len() == before {
-            break;
-        }
-    }
+    bench.all(runs).await?;
     let mut repaired = bench.repaired;
     for fault in &report.faults {
         if fault.remedy == Remedy::Rebuild {
@@ -153,6 +140,24 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Executes what can be executed, until nothing more comes back.
+    async fn all(&mut self, runs: &[RunId]) -> Result<(), RepairError> {
+        loop {
+            // What failed for want of something may succeed when another run has given that.
+            let before = self.lost.len();
+            self.repaired.vain.clear();
+            self.repaired.closed.clear();
+            for id in runs {
+                if !self.lost.is_empty() {
+                    self.run(id).await?;
+                }
+            }
+            if self.lost.is_empty() || self.lost.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
     /// Looks into a file, or all files below a directory, for what is lost.
     async fn take(&mut self, path: &Path) -> Result<(), RepairError> {
         let mut waiting = vec![path.to_owned()];

@@ -68,14 +68,14 @@ fn a_damaged_or_missing_blob_is_named_and_nothing_of_it_returned() {
     let said = world.wrun(&get);
     insta::assert_snapshot!(without_digests(&world.text(&said)), @r"
     error: blob `[digest]` is damaged: its bytes hash to `[digest]`
-      hint: put `blobs/ef/[digest]` of the datastore back from a copy, or delete it and run the flow again
+      hint: `wrun fsck --data --repair` gets it back where that can be; or put `blobs/ef/[digest]` of the datastore back from a copy
     exit code 5
     ");
     fs::remove_file(&file).unwrap();
     let said = world.wrun(&get);
     insta::assert_snapshot!(without_digests(&world.text(&said)), @r"
     error: blob `[digest]` is not in the datastore
-      hint: put `blobs/ef/[digest]` of the datastore back from a copy, or run the flow again
+      hint: `wrun fsck --repair` gets it back where that can be; or put `blobs/ef/[digest]` of the datastore back from a copy
     exit code 5
     ");
     assert!(

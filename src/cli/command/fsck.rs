@@ -188,6 +188,17 @@ fn text(
         let more = report.faults.len() - shown;
         text += &format!("  {more} more: {}\n", style.hint("wrun fsck --all"));
     }
+    text += &in_vain(repaired);
+    if args.repair && left > 0 && !args.data {
+        let hint = style.hint("wrun fsck --data --repair");
+        text += &format!("  what a task reads may be damaged too: {hint} looks at every byte\n");
+    }
+    text
+}
+
+/// What was tried and did not help.
+fn in_vain(repaired: &Repaired) -> String {
+    let mut text = String::new();
     for (run, task, why) in &repaired.vain {
         let why = clean::line(why).into_owned();
         text += &format!("  {run}/{task} was executed again in vain: {why}\n");
@@ -195,10 +206,6 @@ fn text(
     for (run, why) in &repaired.closed {
         let why = clean::line(why).into_owned();
         text += &format!("  {run} could not be executed again: {why}\n");
-    }
-    if args.repair && left > 0 && !args.data {
-        let hint = style.hint("wrun fsck --data --repair");
-        text += &format!("  what a task reads may be damaged too: {hint} looks at every byte\n");
     }
     text
 }

@@ -69,6 +69,8 @@ pub(super) struct Marked {
     pub(super) has_ended: bool,
     pub(super) snapshot: Digest,
     pub(super) names: Names,
+    /// Why not all was read that it refers to.
+    pub(super) damage: Option<String>,
 }
 
 /// What could be read of all runs, and why others could not.
@@ -99,28 +101,14 @@ impl Datastore {
         let marks = self.mark(there, request, start).await?;
         let facts: Vec<_> = marks.runs.iter().map(|it| it.facts.clone()).collect();
         let (mut goes, stays) = choose::choose(&facts, &request.rules, request.now);
-        // What somebody has begun to remove goes on, unless something speaks against it.
-        let kept = facts.iter().filter(|it| !half_gone.contains(&it.run));
-        let needed: BTreeSet<_> = kept.flat_map(|it| it.refers.clone()).collect();
-        let may_go = |it: &&Facts| {
-            half_gone.contains(&it.run)
-                && it.tags.is_empty()
-                && !it.is_driven
-                && !needed.contains(&it.run)
-        };
-        goes.extend(facts.iter().filter(may_go).map(|it| it.run.clone()));
-        let taken_back = half_gone.difference(&goes).cloned().collect();
+        goes.extend(going_on(&facts, &half_gone));
         let mut chosen = Chosen {
-            goes: Vec::new(),
             stays,
-            taken_back,
-            newest: BTreeMap::new(),
+            taken_back: half_gone.difference(&goes).cloned().collect(),
+            ..Chosen::default()
         };
         for mut marked in marks.runs {
-            let newest = chosen
-                .newest
-                .entry(marked.run.flow.clone())
-                .or_insert(marked.run.number);
+            let newest = chosen.newest.entry(marked.run.flow.clone()).or_default();
             *newest = (*newest).max(marked.run.number);
             if goes.contains(&marked.run) {
                 marked.names = Names::default();
@@ -203,6 +191,9 @@ impl Datastore {
                         .as_ref()
                         .is_some_and(|lease| (request.is_alive)(lease));
                     marked.facts.is_driven |= alive && !marked.has_ended;
+                    if let Some(why) = marked.damage.clone() {
+                        marks.unreadable.push((seen.run, why));
+                    }
                     marks.runs.push(marked);
                 }
                 // Removed since it was listed.
@@ -212,6 +203,17 @@ impl Datastore {
             }
         }
     }
+}
+
+/// The runs that somebody has begun to remove, but for those that something speaks for by now.
+fn going_on(facts: &[Facts], half_gone: &BTreeSet<RunId>) -> BTreeSet<RunId> {
+    let stays = facts.iter().filter(|it| !half_gone.contains(&it.run));
+    let needed: BTreeSet<&RunId> = stays.flat_map(|it| &it.refers).collect();
+    let goes = facts.iter().filter(|it| {
+        let is_wanted = it.is_driven || !it.tags.is_empty() || needed.contains(&it.run);
+        half_gone.contains(&it.run) && !is_wanted
+    });
+    goes.map(|it| it.run.clone()).collect()
 }
 
 /// Why a run was not read.
@@ -269,43 +271,32 @@ async fn read(
             None => return Err(Unread::Gone),
         },
     };
-    let since = seen.since.or(seen.removed).unwrap_or(start);
-    let header = run.header();
     let mut marking = Marking {
         datastore,
         known,
         names: Names::default(),
         runs: BTreeSet::new(),
     };
-    marking.take(Refs::of_header(header)).await?;
-    marking.snapshot(&header.snapshot).await?;
-    let (mut at, mut has_ended) = (header.created_at, false);
-    // Segment by segment: a journal may be longer than the memory.
-    for segment in 0..run.segments().await? {
-        let mut refs = Refs::default();
-        for event in run.read_segment(segment).await? {
-            refs.event(&event);
-            if let Event::RunEnded { at: ended, .. } = event {
-                (at, has_ended) = (ended, true);
-            }
-        }
-        marking.take(refs).await?;
+    let read = marking.run(&run, seen.since.is_some()).await;
+    let (end, heard, damage) = match read {
+        Ok((end, heard)) => (end, heard, None),
+        Err(Unread::Damaged(why)) => (None, None, Some(why)),
+        Err(error) => return Err(error),
+    };
+    let since = seen.since.or(seen.removed).unwrap_or(start);
+    let (mut is_driven, mut lease, mut tags) = (false, None, Vec::new());
+    if seen.since.is_some() {
+        tags = run.tags().await?;
     }
-    let (mut is_driven, mut lease) = (false, None);
-    if !has_ended && seen.since.is_some() {
-        let heard = marking.elsewhere(&run).await?;
+    if end.is_none() && seen.since.is_some() {
         lease = run.lease().await?.map(|(lease, _)| lease);
         let is_beginning = lease.is_none() && start.micros_since(since) < BEGINNING_US;
         let is_elsewhere = heard.is_some_and(|at| start.micros_since(at) < ELSEWHERE_US);
         is_driven = is_beginning || is_elsewhere;
     }
-    let tags = match seen.since {
-        Some(_) => run.tags().await?,
-        None => Vec::new(),
-    };
     let facts = Facts {
         run: seen.run.clone(),
-        at,
+        at: end.unwrap_or(run.header().created_at),
         tags,
         is_driven,
         refers: marking.runs,
@@ -314,9 +305,10 @@ async fn read(
         run: seen.run.clone(),
         since,
         facts,
-        has_ended,
-        snapshot: header.snapshot,
+        has_ended: end.is_some(),
+        snapshot: run.header().snapshot,
         names: marking.names,
+        damage,
     };
     Ok((marked, lease))
 }
@@ -334,6 +326,35 @@ impl Marking<'_> {
     fn is_new(&self, digest: &Digest) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(*digest)
+    }
+
+    /// Reads all that a run refers to. Gives when it ended, and when something of it that is done
+    /// elsewhere was last heard of.
+    async fn run(
+        &mut self,
+        run: &Run,
+        is_there: bool,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Unread> {
+        let header = run.header();
+        self.take(Refs::of_header(header)).await?;
+        self.snapshot(&header.snapshot).await?;
+        let mut end = None;
+        // Segment by segment: a journal may be longer than the memory.
+        for segment in 0..run.segments().await? {
+            let mut refs = Refs::default();
+            for event in run.read_segment(segment).await? {
+                refs.event(&event);
+                if let Event::RunEnded { at, .. } = event {
+                    end = Some(at);
+                }
+            }
+            self.take(refs).await?;
+        }
+        let heard = match end.is_none() && is_there {
+            true => self.elsewhere(run).await?,
+            false => None,
+        };
+        Ok((end, heard))
     }
 
     async fn take(&mut self, refs: Refs) -> Result<(), Unread> {

@@ -1,6 +1,7 @@
 //! Reads one run: its header, its code, its journal, and what is kept beside that.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Fault, FsckError, Kind, Remedy, Report};
 use crate::datastore::refs::Refs;
@@ -8,7 +9,8 @@ use crate::datastore::{BlobError, Datastore, JournalError, Run, RunError};
 use crate::model::digest::Digest;
 use crate::model::id::RunId;
 use crate::runtime::books::Books;
-use crate::runtime::past;
+use crate::runtime::compare::Difference;
+use crate::runtime::past::{self, PastError};
 use crate::snapshot::manifest::{Manifest, ManifestError};
 use crate::task::trace;
 
@@ -158,68 +160,70 @@ async fn journal(
 /// Compares what is kept beside the journal with it.
 async fn books(datastore: &Datastore, run: &Run, report: &mut Report) -> Result<(), FsckError> {
     let graph = past::told(datastore, run.header()).await?;
-    let scheduler = past::scheduler(run.header(), &std::sync::Arc::new(graph));
-    let mut books = Books::default();
-    let mut said = Vec::new();
+    let scheduler = past::scheduler(run.header(), &Arc::new(graph));
+    let (mut books, mut said) = (Books::default(), Vec::new());
     let folded = past::fold(run, scheduler, async |event, answer, _| {
         said.extend(books.enter(event, &answer));
     });
     let segments = match folded.await {
         Ok((_, segments)) => segments,
-        Err(past::PastError::Illegal { source, .. }) => {
-            let key = run.segment_key(0);
+        Err(PastError::Illegal { source, .. }) => {
             let what = format!("the journal contradicts itself: {source}");
-            report
-                .faults
-                .push(Fault::of_run(run.id(), Kind::Segment, key, what));
+            let key = run.segment_key(0);
+            let fault = Fault::of_run(run.id(), Kind::Segment, key, what);
+            report.faults.push(fault);
             return Ok(());
         }
         Err(error) => return Err(error.into()),
     };
-    for difference in said {
-        let what = format!(
-            "{}: {} instead of {}",
-            difference.what, difference.before, difference.now
-        );
-        let fault = Fault::of_run(run.id(), Kind::Segment, run.segment_key(0), what);
-        report.faults.push(fault);
-    }
-    // What else is wrong with it is found below.
+    let of_journal = said.into_iter().map(|it| (Kind::Segment, told(&it)));
+    let mut found: Vec<_> = of_journal.collect();
     if books.ended().is_some() && matches!(run.summary().await, Ok(None)) {
         let what = "it is missing though the run has ended".to_owned();
-        let fault = Fault::of_run(run.id(), Kind::Summary, run.summary_key(), what);
-        report.faults.push(fault);
+        found.push((Kind::Summary, what));
     }
-    let found = match books.close(run, segments).await {
-        Err(past::PastError::Run(error @ RunError::Newer { .. })) => {
-            let (key, what) = wrong(datastore, run.id(), error)?;
-            let kind = match key == run.memo_key() {
-                true => Kind::Results,
-                false => Kind::Summary,
-            };
-            let mut fault = Fault::of_run(run.id(), kind, key, what);
+    match books.close(run, segments).await {
+        Ok(differences) => found.extend(differences.iter().map(place)),
+        Err(PastError::Run(error @ RunError::Newer { .. })) => {
+            let mut fault = unknown(datastore, run, error)?;
             // Whoever knows more has written it, and it is not for us to write it anew.
             fault.remedy = Remedy::Lost;
             report.faults.push(fault);
-            return Ok(());
         }
-        found => found?,
-    };
-    for difference in found {
-        // A journal that is shorter than what was noted of it has lost its end.
-        let (kind, key) = match difference.what.as_str() {
-            "noted results" => (Kind::Results, run.memo_key()),
-            "journal" => (Kind::Segment, run.segment_key(segments)),
-            _ => (Kind::Summary, run.summary_key()),
-        };
-        let what = match kind {
-            Kind::Results => difference.now,
-            _ => format!(
-                "{}: {} instead of {}",
-                difference.what, difference.before, difference.now
-            ),
+        Err(error) => return Err(error.into()),
+    }
+    for (kind, what) in found {
+        let key = match kind {
+            Kind::Results => run.memo_key(),
+            Kind::Summary => run.summary_key(),
+            _ => run.segment_key(segments),
         };
         report.faults.push(Fault::of_run(run.id(), kind, key, what));
     }
     Ok(())
+}
+
+fn told(difference: &Difference) -> String {
+    let Difference { what, before, now } = difference;
+    format!("{what}: {before} instead of {now}")
+}
+
+/// Which object a difference is of.
+fn place(difference: &Difference) -> (Kind, String) {
+    match difference.what.as_str() {
+        "noted results" => (Kind::Results, difference.now.clone()),
+        // A journal that is shorter than what was noted of it has lost its end.
+        "journal" => (Kind::Segment, told(difference)),
+        _ => (Kind::Summary, told(difference)),
+    }
+}
+
+/// The fault of a summary or of noted results that a newer wrun wrote.
+fn unknown(datastore: &Datastore, run: &Run, error: RunError) -> Result<Fault, FsckError> {
+    let (key, what) = wrong(datastore, run.id(), error)?;
+    let kind = match key == run.memo_key() {
+        true => Kind::Results,
+        false => Kind::Summary,
+    };
+    Ok(Fault::of_run(run.id(), kind, key, what))
 }

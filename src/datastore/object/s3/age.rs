@@ -65,11 +65,7 @@ impl Bucket {
         }
         let size = found.content_length().unwrap_or(0).max(0) as u64;
         let before = parts_of(found.e_tag().unwrap_or_default());
-        let copied = match parts(size, before) {
-            None => self.copy_whole(key).await,
-            Some(parts) => self.copy_parts(key, size, parts).await,
-        };
-        match copied {
+        match self.copy_anew(key, size, before).await {
             Ok(()) => Ok(true),
             // Removed since it was looked at.
             Err(trouble) if trouble.kind == Kind::Missing => Ok(false),
@@ -88,7 +84,26 @@ impl Bucket {
         escaped.collect()
     }
 
-    pub(super) async fn copy_whole(&self, key: &Key) -> Result<(), Trouble> {
+    /// Copies an object of `size` bytes onto itself so that it is not of `before` parts any more.
+    pub(super) async fn copy_anew(
+        &self,
+        key: &Key,
+        size: u64,
+        before: Option<u64>,
+    ) -> Result<(), Trouble> {
+        let Some(parts) = parts(size, before) else {
+            return self.copy_whole(key).await;
+        };
+        match self.copy_parts(key, size, parts).await {
+            // Not every server copies parts. Young without another ETag is better than old.
+            Err(trouble) if trouble.kind != Kind::Missing && size <= COPIED_AT_ONCE => {
+                self.copy_whole(key).await
+            }
+            copied => copied,
+        }
+    }
+
+    async fn copy_whole(&self, key: &Key) -> Result<(), Trouble> {
         let request = self.client.copy_object().bucket(&self.name);
         let sent = request
             .key(self.object(key))
@@ -100,7 +115,7 @@ impl Bucket {
         sent.map(|_| ()).map_err(|error| Trouble::of(PUT, &error))
     }
 
-    pub(super) async fn copy_parts(&self, key: &Key, size: u64, parts: u64) -> Result<(), Trouble> {
+    async fn copy_parts(&self, key: &Key, size: u64, parts: u64) -> Result<(), Trouble> {
         let request = self.client.create_multipart_upload().bucket(&self.name);
         let begun = request.key(self.object(key)).send().await;
         let begun = begun.map_err(|error| Trouble::of(PUT, &error))?;

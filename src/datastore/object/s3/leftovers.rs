@@ -9,7 +9,6 @@ use crate::datastore::object::{Cleaning, Key, Leftovers, StoreError};
 use crate::model::time::Timestamp;
 
 const LIST: &str = "s3:ListBucketMultipartUploads";
-const LIST_PARTS: &str = "s3:ListMultipartUploadParts";
 
 impl Bucket {
     pub(super) async fn leftovers(
@@ -34,7 +33,7 @@ impl Bucket {
                     continue;
                 };
                 found.count += 1;
-                found.bytes += self.length_of(&key, id).await?;
+                found.bytes += self.length_of(&key, id).await;
                 if cleaning == Cleaning::Remove {
                     upload::abort(self, &key, id).await;
                 }
@@ -54,22 +53,13 @@ impl Bucket {
         is_old.then_some((key, upload.upload_id()?))
     }
 
-    /// How many bytes of an upload have arrived, as far as one listing tells: a thousand parts.
-    async fn length_of(&self, key: &Key, id: &str) -> Result<u64, StoreError> {
+    /// How many bytes of an upload have arrived, as far as one listing tells: a thousand parts, and
+    /// none where the parts are not told.
+    async fn length_of(&self, key: &Key, id: &str) -> u64 {
         let request = self.client.list_parts().bucket(&self.name);
         let sent = request.key(self.object(key)).upload_id(id).send().await;
-        let parts = match sent {
-            Ok(parts) => parts,
-            Err(error) => {
-                let trouble = Trouble::of(LIST_PARTS, &error);
-                // Ended meanwhile.
-                if trouble.code.as_deref() == Some("NoSuchUpload") {
-                    return Ok(0);
-                }
-                return Err(self.error("list the uploads of", self.place(key), trouble));
-            }
-        };
-        let sizes = parts.parts().iter().filter_map(|part| part.size());
-        Ok(sizes.map(|size| size.max(0) as u64).sum())
+        let parts = sent.ok().and_then(|answer| answer.parts);
+        let sizes = parts.iter().flatten().filter_map(|part| part.size());
+        sizes.map(|size| size.max(0) as u64).sum()
     }
 }
