@@ -39,5 +39,7 @@ pub(crate) async fn ask_once(
     fetch: Fetch,
     limits: &Limits,
 ) -> Result<trace::Found, Failure> {
-    http::ask(fetch, limits, intake::Intake::new(datastore, 1 << 16)).await
+    let redactor = redact::Redactor::default();
+    let intake = intake::Intake::new(datastore, 1 << 16, &redactor);
+    http::ask(fetch, limits, intake).await
 }
