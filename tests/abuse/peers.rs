@@ -62,6 +62,7 @@ fn play(socket: &mut UnixStream, act: Act) -> Option<()> {
             let ready = ToAgent::Ready {
                 version: VERSION,
                 nonce,
+                walls: Vec::new(),
             };
             socket.write_all(&frame(&ready, b"")).ok()
         }
@@ -246,6 +247,7 @@ fn lies() -> Vec<(&'static str, Vec<Act>, &'static str)> {
             vec![send(&ToAgent::Ready {
                 version: VERSION,
                 nonce: 1,
+                walls: Vec::new(),
             })],
             "out of turn",
         ),
@@ -431,7 +433,15 @@ async fn no_lie_is_believed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_greeting_that_is_none_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let ready = |version, nonce| vec![Act::Take, send(&ToAgent::Ready { version, nonce })];
+    let ready = |version, nonce| {
+        let walls = Vec::new();
+        let ready = ToAgent::Ready {
+            version,
+            nonce,
+            walls,
+        };
+        vec![Act::Take, send(&ready)]
+    };
     for (number, acts) in [
         ready(VERSION, u64::MAX),
         ready(VERSION + 1, 1),
