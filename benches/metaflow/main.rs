@@ -72,7 +72,7 @@ impl Bench {
     }
 
     fn one_artifact(&self) {
-        let ours = || self.wrun(&["get", "five/latest/end/-/number"], 0);
+        let ours = || self.wrun(&["get", "five/latest/end/-/count"], 0);
         let theirs = || seconds(self.metaflow.python("one.py"));
         print(
             "reading one small artifact",

@@ -22,6 +22,8 @@ pub enum Raw {
     Boolean(bool),
     /// Texts in brackets.
     List(Vec<String>),
+    /// A table with nothing in it.
+    Empty,
     /// Any other kind, by name.
     Other(&'static str),
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Raw {
             Self::Float(number) => f.pad(&number.to_string()),
             Self::Boolean(truth) => f.pad(&truth.to_string()),
             Self::List(texts) => f.pad(&texts.join(", ")),
+            Self::Empty => f.pad("an empty table"),
             Self::Other(kind) => f.pad(kind),
         }
     }
@@ -93,7 +96,7 @@ fn flatten(entries: &mut Vec<Entry>, text: &str, prefix: &str, table: &DeTable<'
                 flatten(entries, text, &key, inner);
                 continue;
             }
-            DeValue::Table(_) => Raw::Other("an empty table"),
+            DeValue::Table(_) => Raw::Empty,
             DeValue::String(text) => Raw::Text(text.to_string()),
             DeValue::Integer(number) => {
                 let digits = i64::from_str_radix(number.as_str(), number.radix());

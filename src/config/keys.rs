@@ -217,6 +217,17 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
     all().find(|key| key.name == name)
 }
 
+/// Whether a table of this name may hold settings.
+pub(super) fn is_table(name: &str) -> bool {
+    let holds = |key: &Key| {
+        key.name
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    let step = name.strip_prefix("steps.");
+    name == "steps" || step.is_some_and(|step| step.parse::<StepName>().is_ok()) || all().any(holds)
+}
+
 /// The variable of a key.
 pub fn variable_of(key: &str) -> String {
     format!("WRUN_{}", key.to_ascii_uppercase().replace(['.', '-'], "_"))
@@ -396,7 +407,7 @@ pub(super) fn whole<T: TryFrom<u64>>(value: &Raw, least: u64, most: u64) -> Resu
     let number = match value {
         Raw::Integer(number) => u64::try_from(*number).ok(),
         Raw::Text(text) => text.trim().parse().ok(),
-        Raw::Float(_) | Raw::Boolean(_) | Raw::List(_) | Raw::Other(_) => None,
+        _ => None,
     };
     let fits = number.filter(|number| (least..=most).contains(number));
     let range = || format!("takes a whole number from {least} to {most}");
@@ -435,7 +446,7 @@ fn cpu(value: &Raw) -> Result<u32, String> {
         Raw::Integer(number) => Some(*number as f64),
         Raw::Float(number) => Some(*number),
         Raw::Text(text) => text.trim().parse().ok(),
-        Raw::Boolean(_) | Raw::List(_) | Raw::Other(_) => None,
+        _ => None,
     };
     let fits = cores.filter(|cores| (0.001..=1024.0).contains(cores));
     let range = || "takes a number of processors from 0.001 to 1024".to_owned();

@@ -332,6 +332,10 @@ impl Settings {
     fn apply_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let directory = path.parent().unwrap_or(Path::new("/"));
         for entry in file::read(path)? {
+            // All of its lines may be comments.
+            if entry.value == Raw::Empty && keys::is_table(&entry.key) {
+                continue;
+            }
             let origin = Origin::File {
                 path: path.to_owned(),
                 line: entry.line,

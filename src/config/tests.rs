@@ -53,6 +53,17 @@ impl World {
 }
 
 #[test]
+fn a_table_may_be_empty_and_must_be_known() {
+    let world = World::new();
+    world.write("wrun.toml", "[limits]\n[batch]\n[steps]\n[steps.fit]\n");
+    world.load(&[], &Flags::default()).unwrap();
+    assert_eq!(
+        world.refuses("[limit]").lines().next(),
+        Some("wrun.toml:1: there is no setting `limit`")
+    );
+}
+
+#[test]
 fn the_nearer_layer_wins_and_every_value_knows_its_origin() {
     let world = World::new();
     world.write(

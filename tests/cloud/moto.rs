@@ -60,7 +60,13 @@ impl Moto {
         let port = free_port();
         let mut child = Command::new(program)
             .args(["-H", "0.0.0.0", "-p", &port.to_string()])
+            // What is there makes its conditional writes atomic.
+            .env(
+                "PYTHONPATH",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cloud/moto"),
+            )
             .env("MOTO_PORT", port.to_string())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONUNBUFFERED", "1")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

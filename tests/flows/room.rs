@@ -147,7 +147,11 @@ fn a_read_only_datastore_can_be_read_and_says_why_it_cannot_be_written() {
     let read_only = "is on a read-only file system";
     run.fails(
         exit::UNAVAILABLE,
-        &["could not create the run", read_only, writable],
+        &[
+            "could not store the snapshot of the code",
+            read_only,
+            writable,
+        ],
     );
     let tag = mounted(&world, way, script, &["tag", "single/1", "--add", "best"]);
     tag.fails(exit::UNAVAILABLE, &[read_only, writable]);
