@@ -249,7 +249,8 @@ pub fn local() -> Vec<Scenario> {
     let (foreach, linear) = (module("foreach"), module("linear"));
     let run_foreach = [&["run", "--module", &foreach][..], &BLOBS].concat();
     let run_linear = ["run", "--module", &linear];
-    let cut = "journal.appended=kill@2";
+    // What is in the second segment depends on how fast the machine is: maybe the end already.
+    let cut = "journal.append=kill@2";
     let copy = ["datastore", "copy", "store", "other"];
     let got = ["get", "foreach/1/square/1/word", "--output", "got"];
     let hello = format!("{}/examples/hello", env!("CARGO_MANIFEST_DIR"));
