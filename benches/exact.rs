@@ -38,13 +38,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn wrun(&self, arguments: &[&str], code: i32) -> Duration {
-        self.place.timed(arguments, code)
-    }
-
     fn run(&self, parameters: &[&str], code: i32) -> Duration {
         let run = ["run", "--module", &self.module];
-        self.wrun(&[&run, parameters].concat(), code)
+        self.place.timed(&[&run, parameters].concat(), code)
     }
 
     /// The median of a command's time in milliseconds.
@@ -65,8 +61,8 @@ impl Bench {
             "--broken",
             "0",
         ];
-        let resumed = self.median(ROUNDS, || self.wrun(&resume, 0));
-        let replayed = self.median(ROUNDS, || self.wrun(&["replay", "broken/1"], 0));
+        let resumed = self.median(ROUNDS, || self.place.timed(&resume, 0));
+        let replayed = self.median(ROUNDS, || self.place.timed(&["replay", "broken/1"], 0));
         vec![
             Row::note("the run, when its join works", run, "ms"),
             Row::at_most("resume, whole process", 50.0, resumed, "ms"),
@@ -79,11 +75,11 @@ impl Bench {
         let given = ["--n", MANY, "--broken", "0"];
         let run = self.median(FEW, || self.run(&given, 0));
         let replay = ["replay", "broken/latest"];
-        let replayed = self.median(FEW, || self.wrun(&replay, 0));
+        let replayed = self.median(FEW, || self.place.timed(&replay, 0));
         let attached = self.median(FEW, || {
             self.run(&given, 0);
             self.cut();
-            self.wrun(&["attach", "broken/latest"], 0)
+            self.place.timed(&["attach", "broken/latest"], 0)
         });
         vec![
             Row::note("the run", run, "ms"),

@@ -7,8 +7,6 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use wrun::datastore::Datastore;
-use wrun::model::event::Event;
 use wrun::model::failure::FailureKind::{self, Limit as Of};
 use wrun::model::failure::Limit::{Handles, Log, Memory, Output, Stack, Time};
 
@@ -165,28 +163,13 @@ fn peak_so_far(process: u32) -> Option<u64> {
 
 /// How each attempt ended, what it said, and how many milliseconds it took.
 fn ends(world: &World, count: usize) -> Vec<(Option<FailureKind>, String, u64)> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let events = runtime.block_on(async {
-        let url = world.store().to_str().unwrap().parse().unwrap();
-        let datastore = Datastore::open(&url).await.unwrap();
-        let run = datastore.run(&"abuses/1".parse().unwrap()).await.unwrap();
-        run.events().await.unwrap()
-    });
     let mut all = vec![(None, String::new(), 0); count];
-    for event in events {
-        if let Event::Finished { task, record, .. } = event
-            && task.step.as_str() == "attempt"
-        {
-            let place: usize = task.place.to_string().parse().unwrap();
-            let (kind, said) = match &record.result {
-                Ok(_) => (None, crate::attempts::said_in(&record)),
-                Err(failure) => (Some(failure.kind), failure.message.clone()),
-            };
-            all[place] = (kind, said, record.usage.wall_us / 1000);
-        }
+    for (place, record) in crate::attempted(world) {
+        let (kind, said) = match &record.result {
+            Ok(_) => (None, crate::attempts::said_in(&record)),
+            Err(failure) => (Some(failure.kind), failure.message.clone()),
+        };
+        all[place] = (kind, said, record.usage.wall_us / 1000);
     }
     all
 }

@@ -224,22 +224,7 @@ impl Noise {
 
 #[test]
 fn no_decoder_is_harmed_by_damage() {
-    let world = World::new();
-    let module = module("abuses");
-    let grant = "http=http://127.0.0.1:1";
-    let run = [
-        "run",
-        "--quiet",
-        "--module",
-        &module,
-        "--attempts",
-        "variables",
-        "--neighbours",
-        "7",
-        "--allow",
-        grant,
-    ];
-    world.wrun(&run).good();
+    let world = crate::lived_in();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let seeds = runtime.block_on(seeds(&world));
     let directory = std::env::var_os("WRUN_ABUSE_SEEDS");

@@ -39,8 +39,54 @@ mod server;
 #[path = "../flows/world.rs"]
 mod world;
 
+use wrun::datastore::Datastore;
+use wrun::model::event::Event;
+use wrun::model::record::Record;
+
 /// How many cases of a kind are tried: `usual`, unless the environment says another number.
 fn count(variable: &str, usual: usize) -> usize {
     let said = std::env::var(variable).ok();
     said.map_or(usual, |it| it.parse().expect("a number of cases"))
+}
+
+/// A world with one run in it.
+fn lived_in() -> world::World {
+    let world = world::World::new();
+    let module = world::module("abuses");
+    let grant = "http=http://127.0.0.1:1";
+    let run = [
+        "run",
+        "--quiet",
+        "--module",
+        &module,
+        "--attempts",
+        "variables",
+        "--neighbours",
+        "7",
+        "--allow",
+        grant,
+    ];
+    world.wrun(&run).good();
+    world
+}
+
+/// The attempts of the first run of `abuses` in a world: the place of each among them, and its record.
+fn attempted(world: &world::World) -> Vec<(usize, Record)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let events = runtime.block_on(async {
+        let url = world.store().to_str().unwrap().parse().unwrap();
+        let datastore = Datastore::open(&url).await.unwrap();
+        let run = datastore.run(&"abuses/1".parse().unwrap()).await.unwrap();
+        run.events().await.unwrap()
+    });
+    let of_attempt = |event| match event {
+        Event::Finished { task, record, .. } if task.step.as_str() == "attempt" => {
+            Some((task.place.to_string().parse().unwrap(), *record))
+        }
+        _ => None,
+    };
+    events.into_iter().filter_map(of_attempt).collect()
 }

@@ -20,31 +20,10 @@ use wrun::sandbox::{Cell, Modules};
 use wrun::snapshot::manifest::{File, Manifest};
 
 use crate::harness::launcher;
-use crate::world::{Said, World, module};
+use crate::world::{Said, World};
 
 /// The address space of a command that reads hostile data, in KiB: an honest one needs a fraction of it.
 const ROOM: u32 = 3 << 20;
-
-/// A world with one run in it.
-fn world() -> World {
-    let world = World::new();
-    let module = module("abuses");
-    let grant = "http=http://127.0.0.1:1";
-    let run = [
-        "run",
-        "--quiet",
-        "--module",
-        &module,
-        "--attempts",
-        "variables",
-        "--neighbours",
-        "7",
-        "--allow",
-        grant,
-    ];
-    world.wrun(&run).good();
-    world
-}
 
 /// What a command says that has only so much room.
 fn cramped(world: &World, arguments: &[&str]) -> Said {
@@ -108,7 +87,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn sealed_bombs_are_damage() {
-    let world = world();
+    let world = crate::lived_in();
     let index = format!("flows/abuses/index/{:020}", u64::MAX - 1);
     let run = "flows/abuses/runs/1";
     let objects = [
@@ -143,7 +122,7 @@ fn sealed_bombs_are_damage() {
 
 #[test]
 fn blobs_that_say_other_lengths_are_damage() {
-    let world = world();
+    let world = crate::lived_in();
     let mut all = 0;
     for file in files(&world.store().join("blobs")).into_iter().take(4) {
         let good = fs::read(&file).unwrap();
@@ -209,7 +188,7 @@ async fn forge(world: &World, change: impl Fn(&mut Manifest, Digest)) {
 
 #[tokio::test]
 async fn a_snapshot_is_written_nowhere_but_where_it_was_asked() {
-    let world = world();
+    let world = crate::lived_in();
     let outside = world.path().join("outside");
     fs::create_dir(&outside).unwrap();
     let place = |path: &str, size| {

@@ -16,9 +16,7 @@ mod rebinding;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use wrun::datastore::Datastore;
 use wrun::model::artifact::ValueAt;
-use wrun::model::event::Event;
 use wrun::model::failure::FailureKind;
 use wrun::model::record::{Outcome, Record};
 
@@ -194,25 +192,8 @@ fn run(world: &World, port: &str, items: &[String]) -> crate::world::Said {
 
 /// What became of the attempts, as the journal of the run has it.
 fn outcomes(world: &World, count: usize) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let events = runtime.block_on(async {
-        let url = world.store().to_str().unwrap().parse().unwrap();
-        let datastore = Datastore::open(&url).await.unwrap();
-        let run = datastore.run(&"abuses/1".parse().unwrap()).await.unwrap();
-        run.events().await.unwrap()
-    });
     let mut all = vec![String::from("it was not made"); count];
-    for event in events {
-        let Event::Finished { task, record, .. } = event else {
-            continue;
-        };
-        if task.step.as_str() != "attempt" {
-            continue;
-        }
-        let place: usize = task.place.to_string().parse().unwrap();
+    for (place, record) in crate::attempted(world) {
         all[place] = match &record.result {
             Ok(Outcome::Done) => said_in(&record),
             Ok(other) => format!("{other:?}"),

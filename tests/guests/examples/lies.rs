@@ -4,41 +4,19 @@
 #[path = "../../../guest-sdk/src/bindings.rs"]
 #[allow(missing_docs, clippy::all, warnings)]
 mod bindings;
+#[path = "../src/step.rs"]
+mod step;
 
 use bindings::wrun::flow::artifacts;
 use bindings::wrun::flow::types::{
-    Definition, Edge, Failure, FanOut, Outcome, ParamKind, Parameter, Read, Resources, Step, Write,
+    Definition, Edge, Failure, FanOut, Outcome, ParamKind, Parameter, Read, Write,
 };
+use step::step;
 
 /// A list of two numbers, in CBOR.
 const LIST: &[u8] = &[0x82, 1, 2];
 
 struct Flow;
-
-fn step(name: &str, edge: Edge) -> Step {
-    Step {
-        name: name.into(),
-        docs: String::new(),
-        source: String::new(),
-        reads: Vec::new(),
-        item: None,
-        join: false,
-        inputs: Vec::new(),
-        merge: Vec::new(),
-        writes: Vec::new(),
-        edge,
-        retry: None,
-        timeout_ms: None,
-        catch: None,
-        resources: Resources {
-            cpu_millis: None,
-            memory_mib: None,
-            gpus: None,
-            disk_mib: None,
-        },
-        portable_floats: false,
-    }
-}
 
 /// Does what the text in CBOR asks for.
 fn start(how: &[u8]) -> Outcome {

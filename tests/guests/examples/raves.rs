@@ -4,36 +4,21 @@
 #[path = "../../../guest-sdk/src/bindings.rs"]
 #[allow(missing_docs, clippy::all, warnings)]
 mod bindings;
+#[path = "../src/step.rs"]
+mod step;
 
-use bindings::wrun::flow::types::{
-    Definition, Edge, Failure, Outcome, ParamKind, Parameter, Resources, Step,
-};
+use bindings::wrun::flow::types::{Definition, Edge, Failure, Outcome, ParamKind, Parameter, Step};
 
 struct Flow;
 
 fn step(name: &str, next: &str) -> Step {
-    Step {
-        name: name.into(),
-        docs: "\u{1b}[2J".into(),
-        source: "\u{1b}]0;gone\u{7}".into(),
-        reads: Vec::new(),
-        item: None,
-        join: true,
-        inputs: Vec::new(),
-        merge: Vec::new(),
-        writes: Vec::new(),
-        edge: Edge::Next(next.into()),
-        retry: None,
-        timeout_ms: Some(0),
-        catch: None,
-        resources: Resources {
-            cpu_millis: None,
-            memory_mib: Some(u32::MAX),
-            gpus: None,
-            disk_mib: None,
-        },
-        portable_floats: false,
-    }
+    let mut step = step::step(name, Edge::Next(next.into()));
+    step.docs = "\u{1b}[2J".into();
+    step.source = "\u{1b}]0;gone\u{7}".into();
+    step.join = true;
+    step.timeout_ms = Some(0);
+    step.resources.memory_mib = Some(u32::MAX);
+    step
 }
 
 impl bindings::Guest for Flow {

@@ -17,10 +17,9 @@ mod files;
 mod http;
 mod limits;
 mod prints;
+mod step;
 
-use bindings::wrun::flow::types::{
-    Definition, Edge, Failure, Outcome, Resources, Step as Description,
-};
+use bindings::wrun::flow::types::{Definition, Edge, Failure, Outcome};
 
 /// What a step gives back.
 type Ended = Result<Outcome, Failure>;
@@ -53,7 +52,7 @@ impl bindings::Guest for Guests {
             parameters: Vec::new(),
             steps: steps()
                 .into_iter()
-                .map(|(name, _)| description(name))
+                .map(|(name, _)| step::step(name, Edge::End))
                 .collect(),
         }
     }
@@ -67,31 +66,6 @@ impl bindings::Guest for Guests {
                 causes: Vec::new(),
             }),
         }
-    }
-}
-
-fn description(name: &str) -> Description {
-    Description {
-        name: name.into(),
-        docs: String::new(),
-        source: String::new(),
-        reads: Vec::new(),
-        item: None,
-        join: false,
-        inputs: Vec::new(),
-        merge: Vec::new(),
-        writes: Vec::new(),
-        edge: Edge::End,
-        retry: None,
-        timeout_ms: None,
-        catch: None,
-        resources: Resources {
-            cpu_millis: None,
-            memory_mib: None,
-            gpus: None,
-            disk_mib: None,
-        },
-        portable_floats: false,
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the flow says of itself.
 
 use crate::bindings::wrun::flow::types::{
-    Definition, Edge, FanOut, ParamKind, Parameter, Read, Resources, Step, Write,
+    Definition, Edge, FanOut, ParamKind, Parameter, Read, Step, Write,
 };
+use crate::step::step;
 
 /// Two arms side by side: a foreach over attempts, and one over honest tasks.
 pub fn definition() -> Definition {
@@ -76,29 +77,4 @@ fn fan_out(name: &str, reads: &str, artifact: &str, next: &str) -> Step {
     });
     step.writes.push(write(artifact, "Vec<String>"));
     step
-}
-
-fn step(name: &str, edge: Edge) -> Step {
-    Step {
-        name: name.into(),
-        docs: String::new(),
-        source: String::new(),
-        reads: Vec::new(),
-        item: None,
-        join: false,
-        inputs: Vec::new(),
-        merge: Vec::new(),
-        writes: Vec::new(),
-        edge,
-        retry: None,
-        timeout_ms: None,
-        catch: None,
-        resources: Resources {
-            cpu_millis: None,
-            memory_mib: None,
-            gpus: None,
-            disk_mib: None,
-        },
-        portable_floats: false,
-    }
 }

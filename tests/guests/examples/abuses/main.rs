@@ -19,6 +19,8 @@ mod description;
 mod files;
 mod own;
 mod raw;
+#[path = "../../src/step.rs"]
+mod step;
 mod web;
 
 use bindings::wrun::flow::artifacts;
