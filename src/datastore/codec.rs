@@ -87,25 +87,6 @@ fn pack_raw(plain: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Unpacks frames that hold exactly as many bytes as `plain` has room for.
-pub(crate) fn unpack_into(packed: &[u8], plain: &mut [u8]) -> Result<(), CodecError> {
-    let expected = plain.len();
-    let done = UNPACKER.with_borrow_mut(|slot| {
-        let unpacker = match slot {
-            Some(unpacker) => unpacker,
-            None => slot.insert(new_unpacker()?),
-        };
-        unpacker.decompress_to_buffer(packed, plain)
-    });
-    match done {
-        Ok(length) if length == expected => Ok(()),
-        Ok(length) => Err(CodecError(format!(
-            "{length} bytes came out instead of {expected}"
-        ))),
-        Err(e) => Err(CodecError(format!("zstd cannot unpack it: {e}"))),
-    }
-}
-
 fn new_unpacker() -> io::Result<Decompressor<'static>> {
     let mut unpacker = Decompressor::new()?;
     unpacker.set_parameter(zstd::zstd_safe::DParameter::WindowLogMax(WINDOW_LOG_MAX))?;
@@ -121,9 +102,22 @@ pub(crate) fn unpack(packed: &[u8], length: usize) -> Result<Vec<u8>, CodecError
             packed.len()
         )));
     }
-    let mut plain = vec![0; length];
-    unpack_into(packed, &mut plain)?;
-    Ok(plain)
+    // Memory that nobody has to clear first.
+    let mut plain = Vec::with_capacity(length);
+    let done = UNPACKER.with_borrow_mut(|slot| {
+        let unpacker = match slot {
+            Some(unpacker) => unpacker,
+            None => slot.insert(new_unpacker()?),
+        };
+        unpacker.decompress_to_buffer(packed, &mut plain)
+    });
+    match done {
+        Ok(unpacked) if unpacked == length => Ok(plain),
+        Ok(unpacked) => Err(CodecError(format!(
+            "{unpacked} bytes came out instead of {length}"
+        ))),
+        Err(e) => Err(CodecError(format!("zstd cannot unpack it: {e}"))),
+    }
 }
 
 /// Appends the head of a skippable frame with `len` bytes of content.

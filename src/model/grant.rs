@@ -148,6 +148,11 @@ pub enum GrantError {
     /// A variable that cannot exist.
     #[error("`{0}` names no variable: a name has letters, digits and `_`, e.g. `env:LANG`")]
     Variable(String),
+    /// A value that no variable can have.
+    #[error(
+        "the value of `env:{0}` has a NUL byte, where programs take a variable to end: leave it out"
+    )]
+    Nul(String),
     /// A secret that stands in clear text where it would be kept.
     #[error(
         "the value of a secret is not written down: grant `secret:{0}` and set the variable `{0}` of the environment, or say where the value is, e.g. `secret:{0}=file:PATH`, `secret:{0}=aws-sm:NAME` or `secret:{0}=aws-ssm:NAME`"
@@ -188,6 +193,7 @@ impl FromStr for Grant {
                 path,
             }),
             ("read", _) => Err(GrantError::Directory(text.to_owned())),
+            ("env", Some(value)) if value.contains('\0') => Err(GrantError::Nul(variable(name)?)),
             ("env", value) => Ok(Self::Env {
                 name: variable(name)?,
                 value,
@@ -407,6 +413,7 @@ mod tests {
             "read:tmp=/srv",
             "read:Corpus=/srv",
             "env:A B",
+            "env:A=\0",
             "secret:TOKEN=hunter2",
             "http=api.example.com",
             "http=https://api.example.com/v1",
@@ -425,6 +432,7 @@ mod tests {
         a granted directory cannot be called `tmp`: lower-case letters, digits, `_` and `-` are allowed, a letter comes first, and `tmp` is the scratch directory
         a granted directory cannot be called `Corpus`: lower-case letters, digits, `_` and `-` are allowed, a letter comes first, and `tmp` is the scratch directory
         `A B` names no variable: a name has letters, digits and `_`, e.g. `env:LANG`
+        the value of `env:A` has a NUL byte, where programs take a variable to end: leave it out
         the value of a secret is not written down: grant `secret:TOKEN` and set the variable `TOKEN` of the environment, or say where the value is, e.g. `secret:TOKEN=file:PATH`, `secret:TOKEN=aws-sm:NAME` or `secret:TOKEN=aws-ssm:NAME`
         `http=` takes whom a step may ask, e.g. `http=https://api.example.com`: `api.example.com` begins neither with `http://` nor with `https://`
         `http=` takes whom a step may ask, e.g. `http=https://api.example.com`: `api.example.com/v1` is more than a host and a port

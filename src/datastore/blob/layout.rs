@@ -265,18 +265,18 @@ impl Tables {
     }
 }
 
-/// Unpacks frame `index` into `plain`, which has its length, and verifies it.
+/// Unpacks frame `index`, which holds `len` bytes, and verifies it.
 pub(crate) fn unpack_frame(
     index: u64,
     packed: &[u8],
     expected: &ChainingValue,
-    plain: &mut [u8],
-) -> Result<(), String> {
-    codec::unpack_into(packed, plain).map_err(|e| format!("frame {index}: {e}"))?;
-    if subtree(index, plain) != *expected {
+    len: usize,
+) -> Result<Vec<u8>, String> {
+    let plain = codec::unpack(packed, len).map_err(|e| format!("frame {index}: {e}"))?;
+    if subtree(index, &plain) != *expected {
         return Err(format!("frame {index} has other bytes than were stored"));
     }
-    Ok(())
+    Ok(plain)
 }
 
 #[cfg(test)]

@@ -220,12 +220,12 @@ impl Source {
     pub(super) fn unpack(self: &Arc<Self>, index: u64, packed: Bytes, done: Done) {
         let source = self.clone();
         rayon::spawn_fifo(move || {
-            let mut plain = vec![0; source.header.frame_len(index)];
             let expected = &source.tables.subtrees[index as usize];
-            let checked = layout::unpack_frame(index, &packed, expected, &mut plain);
-            let checked = checked.map_err(|what| BlobError::damaged(&source.digest, what));
+            let len = source.header.frame_len(index);
+            let plain = layout::unpack_frame(index, &packed, expected, len);
+            let plain = plain.map_err(|what| BlobError::damaged(&source.digest, what));
             // Nobody listens when the reader was dropped.
-            let _ = done.send(checked.map(|()| Bytes::from(plain)));
+            let _ = done.send(plain.map(Bytes::from));
         });
     }
 

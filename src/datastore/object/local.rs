@@ -185,8 +185,7 @@ impl Root {
             return Ok(None);
         };
         let len = total.saturating_sub(offset).min(len as u64) as usize;
-        let mut bytes = vec![0; len];
-        file.read_exact_at(&mut bytes, offset)
+        let bytes = read_exact_at(&file, offset, len)
             .map_err(|e| StoreError::of("read", self.file(key).display(), e))?;
         Ok(Some(Part {
             bytes: bytes.into(),
@@ -436,6 +435,23 @@ fn move_new(from: &Path, to: &Path) -> io::Result<Named> {
 
 fn link_new(from: &Path, to: &Path) -> io::Result<Named> {
     fs::hard_link(from, to).map(|()| Named::Linked)
+}
+
+/// The `len` bytes from `offset` on, in memory that nobody cleared first.
+fn read_exact_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let at = offset + bytes.len() as u64;
+        let room = rustix::buffer::spare_capacity(&mut bytes);
+        match rustix::io::pread(file, room, at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // There may be room for more than was asked for.
+    bytes.truncate(len);
+    Ok(bytes)
 }
 
 fn is_absent(e: &io::Error) -> bool {

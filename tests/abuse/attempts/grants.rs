@@ -55,6 +55,7 @@ const GRANTS: &[&str] = &[
     "read:corpus=",
     "env:=x",
     "env:A B=x",
+    "env:A=x\0y",
     "secret:",
     "secret:A=x",
     "scratch=",
