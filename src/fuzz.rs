@@ -25,6 +25,7 @@ use crate::datastore::memo::Memo;
 use crate::datastore::object::memory::MemoryStore;
 use crate::datastore::object::{Key, ObjectStore};
 use crate::datastore::run::RunSummary;
+use crate::datastore::sealed::Kind;
 use crate::datastore::url::DatastoreUrl;
 use crate::datastore::{Datastore, cbor, sealed};
 use crate::model::definition::Definition;
@@ -91,7 +92,8 @@ pub fn decode(name: &str, bytes: &[u8]) {
 /// When `key` is none.
 pub fn seal(key: &str, kind: [u8; 4], content: &[u8]) -> Bytes {
     let key = Key::new(key).expect("a key");
-    sealed::seal(&key, kind, sealed::Nonce::new(), content)
+    let kind = Kind::new(kind, "anything", sealed::MAX_CONTENT);
+    sealed::seal(&key, &kind, sealed::Nonce::new(), content)
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
@@ -179,10 +181,11 @@ fn blob(bytes: &[u8]) {
 fn sealed_object(bytes: &[u8]) {
     let key = Key::new("flows/x/tags").expect("a key");
     // What is not sealed is refused, which is an answer.
-    let _ = sealed::open(&key, *b"tags", bytes);
-    let good = sealed::seal(&key, *b"tags", sealed::Nonce::new(), bytes);
+    let kind = Kind::new(*b"tags", "tags", sealed::MAX_CONTENT);
+    let _ = sealed::open(&key, &kind, bytes);
+    let good = sealed::seal(&key, &kind, sealed::Nonce::new(), bytes);
     assert_eq!(
-        sealed::open(&key, *b"tags", &good).ok().as_deref(),
+        sealed::open(&key, &kind, &good).ok().as_deref(),
         Some(bytes)
     );
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use tempfile::TempDir;
+use wrun::datastore::memo::Entry;
 use wrun::datastore::object::fault::{Fault, FaultStore};
 use wrun::datastore::object::memory::MemoryStore;
 use wrun::datastore::object::{Key, ObjectStore, StoreError};
@@ -613,6 +614,45 @@ async fn runs_started_at_once_get_numbers_of_their_own() {
     }
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=16).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn results_of_equal_elements_are_noted_once_and_the_last_one_stays() {
+    let (_dir, store) = local().await;
+    let run = store.create_run(&flow(), header).await.unwrap();
+    let entry = |key: u32, segment| Entry {
+        key: Digest::of(&key.to_le_bytes()),
+        segment,
+        logs_from: segment,
+    };
+    // A hundred thousand equal keys would shrink a hundredfold, and be refused when they are read.
+    let mut entries = vec![entry(1, 0)];
+    entries.extend((0..100_000).map(|_| entry(2, 1)));
+    entries.push(entry(2, 9));
+    run.put_memo(entries).await.unwrap();
+    let noted = run.memo().await.unwrap().unwrap().entries;
+    assert_eq!(noted, [entry(1, 0), entry(2, 1), entry(2, 9)]);
+    let many: Vec<_> = (0..100_000).map(|key| entry(key, 7)).collect();
+    run.put_memo(many.clone()).await.unwrap();
+    assert_eq!(run.memo().await.unwrap().unwrap().entries, many);
+}
+
+#[tokio::test]
+async fn what_would_not_be_read_again_is_not_written() {
+    let (_dir, store) = local().await;
+    let large = |run| RunHeader {
+        user: "a".repeat(17 << 20),
+        ..header(run)
+    };
+    let refused = store.create_run(&flow(), large).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("cannot be written: it would have 178"),
+        "{text}"
+    );
+    let bound = "bytes, more than the 16777216 that a header may have";
+    assert!(text.ends_with(bound), "{text}");
+    assert_eq!(store.runs(&flow(), 10).await.unwrap(), []);
 }
 
 #[tokio::test]

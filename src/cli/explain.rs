@@ -216,16 +216,25 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         let kind = match &error {
             RunError::Missing { .. } | RunError::Removed { .. } => Kind::NotFound,
-            RunError::Damaged { .. } | RunError::Newer { .. } => Kind::Damaged,
+            RunError::Damaged { .. } | RunError::Newer { .. } | RunError::Headless { .. } => {
+                Kind::Damaged
+            }
+            RunError::TooLarge { .. } => Kind::Usage,
             RunError::Busy { .. } | RunError::Store(_) => Kind::Unavailable,
         };
         let hint = match &error {
             RunError::Missing { .. } | RunError::Removed { .. } => {
                 Some("`wrun runs` lists the runs".to_owned())
             }
-            RunError::Damaged { .. } => Some(
-                "put the file back from a copy of the datastore; other runs can be used".to_owned(),
-            ),
+            RunError::Damaged { run, .. } => Some(format!(
+                "`wrun fsck --repair {run}` gets it back where that can be done; otherwise put the file back from a copy of the datastore; other runs can be used"
+            )),
+            RunError::Headless { run } => Some(format!(
+                "`wrun fsck --repair {run}` takes it from the journal"
+            )),
+            RunError::TooLarge { .. } => {
+                Some("put what is large into artifacts or files, and say less here".to_owned())
+            }
             RunError::Store(source) => Some(store_hint(source)),
             _ => None,
         };

@@ -59,7 +59,11 @@ impl Datastore {
         let segments = run.segments().await?;
         let header = run.header();
         let mut written = 0;
-        let journal = (0..segments).map(|segment| keys::segment(id, segment));
+        // The first one before all others: it says whose they are.
+        if segments > 0 {
+            written += self.copy_fixed(&keys::segment(id, 0), to, id).await?;
+        }
+        let journal = (1..segments).map(|segment| keys::segment(id, segment));
         let mut copying = JoinSet::new();
         for key in journal {
             if copying.len() >= SIDE_BY_SIDE

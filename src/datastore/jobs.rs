@@ -8,16 +8,19 @@ use std::collections::BTreeMap;
 
 use super::layout as keys;
 use super::object::{Created, StoreError};
-use super::run::{Run, RunError, decode, encode};
-use super::sealed::{self, MAX_SEALED, Nonce};
+use super::run::{Run, RunError, decode, encode, get};
+use super::sealed::{self, Kind, MAX_CONTENT, Nonce};
 use crate::failpoint;
 use crate::model::id::TaskId;
 use crate::model::job::{JobId, JobSpec, Made, Said, Token};
 use crate::model::name::StepName;
 
-const JOB: [u8; 4] = *b"jobs";
-const MADE: [u8; 4] = *b"made";
-const SAID: [u8; 4] = *b"said";
+/// Ten thousand attempts, and what they have in common.
+const JOB: Kind = Kind::new(*b"jobs", "a job", MAX_CONTENT);
+/// One record: what is larger in it lies in blobs.
+const MADE: Kind = Kind::new(*b"made", "the record of an attempt", 64 << 20);
+/// All that was printed since the last time, for which the operator sets the limit.
+const SAID: Kind = Kind::new(*b"said", "what a worker says", MAX_CONTENT);
 /// How many keys are listed at once.
 const PAGE: usize = 1000;
 
@@ -77,7 +80,7 @@ impl Run {
         loop {
             let job = new_token();
             let key = keys::job(self.id(), &job);
-            let bytes = sealed::seal(&key, JOB, Nonce::new(), &encode(spec));
+            let bytes = sealed::seal(&key, &JOB, Nonce::new(), &encode(spec));
             failpoint::reach("job.create", &key);
             if self.store().create(&key, bytes).await? == Created::New {
                 failpoint::reach("job.created", &key);
@@ -93,8 +96,8 @@ impl Run {
     /// [`RunError::Damaged`] when what is there is not what was written.
     pub async fn job(&self, job: &Token) -> Result<Option<JobSpec>, RunError> {
         let key = keys::job(self.id(), job);
-        match self.store().get(&key, MAX_SEALED).await? {
-            Some(object) => decode(self.id(), &key, JOB, &object.bytes).map(Some),
+        match get(&**self.store(), self.id(), &key, &JOB).await? {
+            Some(object) => decode(self.id(), &key, &JOB, &object.bytes).map(Some),
             None => Ok(None),
         }
     }
@@ -128,7 +131,7 @@ impl Run {
         made: &Made,
     ) -> Result<Option<Made>, RunError> {
         let key = keys::attempt(self.id(), task, attempt);
-        let bytes = sealed::seal(&key, MADE, Nonce::new(), &encode(made));
+        let bytes = sealed::seal(&key, &MADE, Nonce::new(), &encode(made));
         failpoint::reach("attempt.create", &key);
         let created = self.store().create(&key, bytes).await?;
         failpoint::reach("attempt.created", &key);
@@ -148,8 +151,8 @@ impl Run {
     /// [`RunError::Damaged`] when what is there is not what was written.
     pub async fn attempt(&self, task: &TaskId, attempt: u32) -> Result<Option<Made>, RunError> {
         let key = keys::attempt(self.id(), task, attempt);
-        match self.store().get(&key, MAX_SEALED).await? {
-            Some(object) => decode(self.id(), &key, MADE, &object.bytes).map(Some),
+        match get(&**self.store(), self.id(), &key, &MADE).await? {
+            Some(object) => decode(self.id(), &key, &MADE, &object.bytes).map(Some),
             None => Ok(None),
         }
     }
@@ -165,7 +168,7 @@ impl Run {
         said: &[Said],
     ) -> Result<(), RunError> {
         let key = keys::said(self.id(), task, attempt, worker, seq);
-        let bytes = sealed::seal(&key, SAID, Nonce::new(), &encode(&said));
+        let bytes = sealed::seal(&key, &SAID, Nonce::new(), &encode(&said));
         failpoint::reach("said.create", &key);
         // One that is there already is this one: nobody else has the worker's token.
         self.store().create(&key, bytes).await?;
@@ -182,8 +185,8 @@ impl Run {
         (worker, seq): (&Token, u32),
     ) -> Result<Vec<Said>, RunError> {
         let key = keys::said(self.id(), task, attempt, worker, seq);
-        match self.store().get(&key, MAX_SEALED).await? {
-            Some(object) => decode(self.id(), &key, SAID, &object.bytes),
+        match get(&**self.store(), self.id(), &key, &SAID).await? {
+            Some(object) => decode(self.id(), &key, &SAID, &object.bytes),
             None => Ok(Vec::new()),
         }
     }

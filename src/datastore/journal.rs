@@ -4,22 +4,26 @@
 //! that is how two drivers of one run notice each other. A segment is sealed, so that damage is
 //! found; a segment missing between others is damage too. Segments missing at the end cannot be
 //! told from a run that ended there.
+//!
+//! A segment is a list of events in CBOR. Behind that of the first one stands the run's header, as it
+//! is stored, as one string of bytes: a second copy of what nothing else could tell, for no object of its own.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ciborium::Value as Cbor;
 use tokio::task::JoinSet;
 
 use super::layout as keys;
 use super::object::{Created, Key, ObjectStore, StoreError};
 use super::removed::{self, Removed};
-use super::sealed::{self, MAX_SEALED, Nonce, SealError};
+use super::sealed::{self, Kind, Nonce, SealError};
 use crate::failpoint;
 use crate::model::event::Event;
 use crate::model::id::RunId;
 use crate::model::time::Timestamp;
 
-const KIND: [u8; 4] = *b"jrnl";
+const KIND: Kind = Kind::new(*b"jrnl", "a segment", sealed::MAX_CONTENT);
 /// How many keys are listed at once.
 const PAGE: usize = 1000;
 /// How many segments are read at once.
@@ -201,41 +205,65 @@ impl Journal {
 
     /// The events of one segment.
     pub(super) async fn read(&self, segment: u64) -> Result<Vec<Event>, JournalError> {
+        let content = self.content(segment).await?;
+        ciborium::from_reader(&content[..]).map_err(|e| self.damaged(segment, &e))
+    }
+
+    /// The header that stands in the first segment; none when that is gone, or has none.
+    pub(super) async fn kept_header(&self) -> Result<Option<Bytes>, JournalError> {
+        let content = match self.content(0).await {
+            Err(JournalError::Missing { .. }) => return Ok(None),
+            content => content?,
+        };
+        let mut rest = &content[..];
+        let read = ciborium::from_reader::<Vec<Event>, _>(&mut rest);
+        read.map_err(|e| self.damaged(0, &e))?;
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        match ciborium::from_reader(rest) {
+            Ok(Cbor::Bytes(header)) => Ok(Some(header.into())),
+            Ok(_) => Err(self.damaged(0, &"no header stands behind its events")),
+            Err(e) => Err(self.damaged(0, &e)),
+        }
+    }
+
+    fn damaged(&self, segment: u64, what: &dyn std::fmt::Display) -> JournalError {
+        JournalError::Damaged {
+            run: self.run.clone(),
+            segment,
+            what: what.to_string(),
+        }
+    }
+
+    /// What one segment says, with a seal that holds.
+    async fn content(&self, segment: u64) -> Result<Vec<u8>, JournalError> {
         let run = self.run.clone();
         let key = keys::segment(&run, segment);
-        let Some(object) = self.store.get(&key, MAX_SEALED).await? else {
+        let Some(object) = self.store.get(&key, KIND.stored()).await? else {
             return Err(JournalError::Missing { run, segment, key });
         };
-        let content = match sealed::open(&key, KIND, &object.bytes) {
-            Ok(content) => content,
-            Err(SealError::Newer(version)) => {
-                return Err(JournalError::Newer {
-                    run,
-                    segment,
-                    version,
-                });
-            }
-            Err(SealError::Damaged(what)) => {
-                return Err(JournalError::Damaged { run, segment, what });
-            }
-        };
-        ciborium::from_reader(&content[..]).map_err(|e| JournalError::Damaged {
-            run,
-            segment,
-            what: e.to_string(),
+        sealed::open(&key, &KIND, &object.bytes).map_err(|error| match error {
+            SealError::Newer(version) => JournalError::Newer {
+                run,
+                segment,
+                version,
+            },
+            SealError::Damaged(what) => JournalError::Damaged { run, segment, what },
         })
     }
 
-    /// A writer that goes on after the last segment.
-    pub(super) async fn writer(self) -> Result<JournalWriter, JournalError> {
+    /// A writer that goes on after the last segment of the run that has this header.
+    pub(super) async fn writer(self, header: &Bytes) -> Result<JournalWriter, JournalError> {
         let next = self.next().await?;
-        Ok(self.writer_at(next))
+        Ok(self.writer_at(next, header))
     }
 
     /// A writer whose first segment has this number.
-    pub(super) fn writer_at(self, next: u64) -> JournalWriter {
+    pub(super) fn writer_at(self, next: u64, header: &Bytes) -> JournalWriter {
         JournalWriter {
             journal: self,
+            header: header.clone(),
             next,
             nonce: Nonce::new(),
             given_up: false,
@@ -247,6 +275,8 @@ impl Journal {
 #[derive(Debug)]
 pub struct JournalWriter {
     journal: Journal,
+    /// The header of the run as it is stored.
+    header: Bytes,
     next: u64,
     nonce: Nonce,
     given_up: bool,
@@ -280,6 +310,10 @@ impl JournalWriter {
         let mut content = Vec::with_capacity(256 * stored.len());
         ciborium::into_writer(&stored, &mut content)
             .expect("events are plain data, and a vector takes all bytes");
+        if self.next == 0 {
+            ciborium::into_writer(&Cbor::Bytes(self.header.to_vec()), &mut content)
+                .expect("a vector takes all bytes");
+        }
         if content.len() as u64 > sealed::MAX_CONTENT {
             return Err(JournalError::TooLarge {
                 run,
@@ -288,7 +322,7 @@ impl JournalWriter {
         }
         let segment = self.next;
         let key = keys::segment(&run, segment);
-        let bytes = sealed::seal(&key, KIND, self.nonce, &content);
+        let bytes = sealed::seal(&key, &KIND, self.nonce, &content);
         self.given_up = true;
         failpoint::reach("journal.append", &key);
         let mine = match self.journal.store.create(&key, bytes.clone()).await? {
@@ -312,7 +346,7 @@ impl JournalWriter {
     ///
     /// The nonce in it makes equal events of another driver different bytes.
     async fn is_mine(&self, key: &Key, bytes: &Bytes) -> Result<bool, StoreError> {
-        let found = self.journal.store.get(key, MAX_SEALED).await?;
+        let found = self.journal.store.get(key, KIND.stored()).await?;
         Ok(found.is_some_and(|object| object.bytes == *bytes))
     }
 }

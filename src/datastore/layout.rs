@@ -8,7 +8,7 @@
 //! snapshots/<64 hex>                    a code snapshot's manifest, named likewise
 //! flows/<flow>/index/<inverted number>  header of a run; creating it allots the number
 //! flows/<flow>/removed/<inverted number>  what stays of a run that was removed   create-only
-//! flows/<flow>/runs/<n>/journal/<seq>   a segment of the journal                 create-only
+//! flows/<flow>/runs/<n>/journal/<seq>   a segment; the first ends with the header create-only
 //! flows/<flow>/runs/<n>/jobs/<job>      attempts to be made elsewhere           create-only
 //! flows/<flow>/runs/<n>/tasks/<step>/<task>/attempt-<k>  one that was made there  create-only
 //! flows/<flow>/runs/<n>/tasks/<step>/<task>/said-<k>-<worker>-<seq>  what it said meanwhile

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::layout as keys;
 use super::object::{Created, Replaced, StoreError, Version};
-use super::run::{Run, RunError, decode, encode};
-use super::sealed::{self, MAX_SEALED, Nonce};
+use super::run::{Run, RunError, decode, encode, get};
+use super::sealed::{self, Kind, Nonce};
 use crate::failpoint;
 use crate::model::time::Timestamp;
 
-const KIND: [u8; 4] = *b"leas";
+const KIND: Kind = Kind::new(*b"leas", "a lease", 64 << 10);
 
 /// Who drives a run, and since when nothing was heard of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,10 +42,10 @@ impl Run {
     /// The lease of the run, and which version of it was read.
     pub async fn lease(&self) -> Result<Option<(Lease, Version)>, RunError> {
         let key = keys::lease(self.id());
-        match self.store().get(&key, MAX_SEALED).await? {
+        match get(&**self.store(), self.id(), &key, &KIND).await? {
             None => Ok(None),
             Some(object) => {
-                let lease = decode(self.id(), &key, KIND, &object.bytes)?;
+                let lease = decode(self.id(), &key, &KIND, &object.bytes)?;
                 Ok(Some((lease, object.version)))
             }
         }
@@ -58,7 +58,7 @@ impl Run {
         over: Option<Version>,
     ) -> Result<Option<Held>, RunError> {
         let key = keys::lease(self.id());
-        let bytes = sealed::seal(&key, KIND, Nonce::new(), &encode(&lease));
+        let bytes = sealed::seal(&key, &KIND, Nonce::new(), &encode(&lease));
         failpoint::reach("lease.take", &key);
         let taken = match over {
             None => self.store().create(&key, bytes.clone()).await? == Created::New,
@@ -68,7 +68,7 @@ impl Run {
         };
         failpoint::reach("lease.taken", &key);
         // A store may have done it and lost the answer: what is there tells.
-        let found = self.store().get(&key, MAX_SEALED).await?;
+        let found = get(&**self.store(), self.id(), &key, &KIND).await?;
         let mine = found.filter(|found| taken || found.bytes == bytes);
         Ok(mine.map(|object| Held {
             run: self.clone(),
@@ -98,7 +98,7 @@ impl Held {
     /// Gives the lease back, unless somebody else has it.
     pub async fn release(self) -> Result<(), StoreError> {
         let key = keys::lease(self.run.id());
-        let found = self.run.store().get(&key, MAX_SEALED).await?;
+        let found = self.run.store().get(&key, KIND.stored()).await?;
         failpoint::reach("lease.release", &key);
         match found {
             Some(object) if object.version == self.version => self.run.store().delete(&key).await,

@@ -2,8 +2,9 @@
 //!
 //! [`object`] is the narrow trait below all of it; [`layout`] has every key. On top of them lie
 //! [`blob`] (bytes by digest), [`artifact`] (values of records and lists), [`run`] and
-//! [`journal`] (what happens), [`jobs`] (what is done elsewhere). [`refs`] says what refers to what,
-//! [`gc`] removes what nothing refers to, [`removed`] is what stays of a run that was removed. [`cbor`] is the one form of values, [`codec`] and [`sealed`] how
+//! [`journal`] (what happens; [`ahead`] goes through it), [`jobs`] (what is done elsewhere). [`refs`] says what refers to what,
+//! [`gc`] removes what nothing refers to, [`removed`] is what stays of a run that was removed, [`headless`] finds runs that have lost their
+//! headers and gets these back. [`cbor`] is the one form of values, [`codec`] and [`sealed`] how
 //! bytes are packed and protected, [`format`] and [`url`] which datastore it is.
 //!
 //! Uses `model`. Knows no sandbox, no executor and no terminal.
@@ -14,6 +15,7 @@ use bytes::Bytes;
 
 use crate::model::digest::Digest;
 
+pub mod ahead;
 pub mod artifact;
 pub mod blob;
 pub mod cbor;
@@ -21,6 +23,7 @@ pub mod codec;
 pub mod copy;
 pub mod format;
 pub mod gc;
+pub mod headless;
 pub mod jobs;
 pub mod journal;
 pub(crate) mod layout;
@@ -31,6 +34,7 @@ pub mod refs;
 pub mod removed;
 pub mod run;
 pub(crate) mod sealed;
+mod tags;
 pub mod url;
 
 pub use artifact::List;
@@ -214,12 +218,20 @@ impl Datastore {
     /// # Errors
     /// [`BlobError`] when it is gone or damaged.
     pub async fn verify(&self, digest: &Digest) -> Result<(), BlobError> {
+        self.read_through(digest).await.map(|_| ())
+    }
+
+    /// The same; gives the length of the blob.
+    ///
+    /// # Errors
+    /// As those of [`Datastore::verify`].
+    pub async fn read_through(&self, digest: &Digest) -> Result<u64, BlobError> {
         let reader = self.at_rest().open(digest).await?;
         let mut at = 0;
         while at < reader.len() {
             at += reader.read_at(at, VERIFIED_AT_ONCE).await?.len() as u64;
         }
-        Ok(())
+        Ok(at)
     }
 
     /// Stores the manifest of a code snapshot and returns its name.

@@ -12,13 +12,14 @@ use super::Datastore;
 use super::journal::JournalError;
 use super::layout as keys;
 use super::object::{Created, ObjectStore, StoreError};
-use super::run::{Run, RunError, decode, encode};
-use super::sealed::{self, MAX_SEALED, Nonce};
+use super::run::{MAX_HEADER, Run, RunError, decode, encode, get};
+use super::sealed::{self, Kind, Nonce};
+use crate::failpoint;
 use crate::model::header::RunHeader;
 use crate::model::id::RunId;
 use crate::model::time::Timestamp;
 
-const KIND: [u8; 4] = *b"gone";
+const KIND: Kind = Kind::new(*b"gone", "a tombstone", MAX_HEADER + (64 << 10));
 
 /// What stays of a run that was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +39,8 @@ pub(super) async fn read(
     run: &RunId,
 ) -> Result<Option<Removed>, RunError> {
     let key = keys::removed(run);
-    match store.get(&key, MAX_SEALED).await? {
-        Some(object) => decode(run, &key, KIND, &object.bytes).map(Some),
+    match get(store, run, &key, &KIND).await? {
+        Some(object) => decode(run, &key, &KIND, &object.bytes).map(Some),
         None => Ok(None),
     }
 }
@@ -80,14 +81,34 @@ impl Datastore {
         let key = keys::removed(run.id());
         let header = run.header().clone();
         let bytes = encode(&Removed { at, header });
-        let bytes = sealed::seal(&key, KIND, Nonce::new(), &bytes);
+        let bytes = sealed::seal(&key, &KIND, Nonce::new(), &bytes);
+        failpoint::reach("gc.bury", &key);
         // One that is there is of somebody who removes the same run.
-        self.store().create(&key, bytes).await.map(|_: Created| ())
+        let _: Created = self.store().create(&key, bytes).await?;
+        failpoint::reach("gc.buried", &key);
+        Ok(())
     }
 
-    /// Takes the tombstone of a run away, which is there still.
-    pub(super) async fn unbury(&self, run: &RunId) -> Result<(), StoreError> {
-        self.store().delete(&keys::removed(run)).await
+    /// Takes the tombstone of a run away that stays after all.
+    ///
+    /// Somebody else may be removing the same run. When its header goes meanwhile the tombstone is there
+    /// in the end, because a run with neither would be one that has lost its header.
+    pub(super) async fn unbury(&self, run: &Run, at: Timestamp) -> Result<(), StoreError> {
+        let (key, header) = (keys::removed(run.id()), keys::header(run.id()));
+        let is_there = async || {
+            let found = self.store().get_range(&header, 0, 0).await?;
+            Ok::<_, StoreError>(found.is_some())
+        };
+        if !is_there().await? {
+            return Ok(());
+        }
+        failpoint::reach("gc.unbury", &key);
+        self.store().delete(&key).await?;
+        failpoint::reach("gc.unburied", &key);
+        match is_there().await? {
+            true => Ok(()),
+            false => self.bury(run, at).await,
+        }
     }
 
     /// Removes a run that has its tombstone: nobody can go on with it, and nobody finds it.
@@ -95,11 +116,16 @@ impl Datastore {
         if !ended {
             self.fence(run).await?;
         }
-        Ok(self.store().delete(&keys::header(run.id())).await?)
+        let key = keys::header(run.id());
+        failpoint::reach("gc.close", &key);
+        self.store().delete(&key).await?;
+        failpoint::reach("gc.closed", &key);
+        Ok(())
     }
 
     /// Takes the next segment of a journal, so that nobody else does.
     async fn fence(&self, run: &Run) -> Result<(), JournalError> {
+        failpoint::reach("gc.fence", run.id());
         loop {
             let appended = match run.writer().await {
                 Ok(mut writer) => writer.append(&[]).await,

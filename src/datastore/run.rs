@@ -1,31 +1,30 @@
-//! Runs: their headers, journals, summaries and tags.
+//! Runs: their headers, journals and summaries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Datastore;
 use super::journal::{Journal, JournalError, JournalWriter};
 use super::layout as keys;
-use super::object::{Created, Key, ObjectStore, Replaced, StoreError};
+use super::object::{Created, Key, Object, ObjectStore, StoreError};
 use super::removed;
-use super::sealed::{self, MAX_SEALED, Nonce, SealError};
+use super::sealed::{self, Kind, Nonce, SealError};
 use crate::failpoint;
 use crate::model::event::{Event, RunStatus};
 use crate::model::failure::Failure;
 use crate::model::header::RunHeader;
-use crate::model::id::{RunId, TaskId};
-use crate::model::name::{FlowName, StepName, Tag};
+use crate::model::id::{RunId, RunNumber, TaskId};
+use crate::model::name::{FlowName, StepName};
 use crate::model::time::Timestamp;
 
-const HEADER: [u8; 4] = *b"head";
-const SUMMARY: [u8; 4] = *b"summ";
-const TAGS: [u8; 4] = *b"tags";
-
-/// How often a change of tags is tried again when others change them too.
-const TAG_TRIES: usize = 100;
+/// The largest header: parameters of 256 KiB, and what is said about steps and grants.
+pub(super) const MAX_HEADER: u64 = 16 << 20;
+const HEADER: Kind = Kind::new(*b"head", "a header", MAX_HEADER);
+const SUMMARY: Kind = Kind::new(*b"summ", "a summary", 16 << 20);
 
 /// Why a run, or something that belongs to it, could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +42,12 @@ pub enum RunError {
         run: RunId,
         /// When.
         at: Timestamp,
+    },
+    /// Its header is lost.
+    #[error("the header of run `{run}` is missing, though its journal is there")]
+    Headless {
+        /// The run.
+        run: RunId,
     },
     /// An object of it is not what was written.
     #[error("`{key}` of run `{run}` is damaged: {what}")]
@@ -71,6 +76,16 @@ pub enum RunError {
     Busy {
         /// The run.
         run: RunId,
+    },
+    /// What is to be written is larger than what would be read again.
+    #[error("`{key}` of run `{run}` cannot be written: {what}")]
+    TooLarge {
+        /// The run.
+        run: RunId,
+        /// The object.
+        key: Key,
+        /// How large it is, and how large it may be.
+        what: String,
     },
     /// The store failed.
     #[error(transparent)]
@@ -125,42 +140,43 @@ pub struct RunSummary {
 pub struct Run {
     store: Arc<dyn ObjectStore>,
     header: Arc<RunHeader>,
+    /// The header as it is stored; empty for a run that was removed.
+    sealed: Bytes,
 }
 
 impl Datastore {
     /// Starts a run of `flow`: gives it the next number, and stores the header.
     ///
-    /// The run is there with its header or not at all. `header` is called once; when somebody else
+    /// The run is there with its header or not at all. A number of which there is a journal or a
+    /// tombstone is not given again, even when headers are lost. `header` is called once; when somebody else
     /// takes the number meanwhile, only `run` in it is changed, and `known_as` when it was the same.
     pub async fn create_run(
         &self,
         flow: &FlowName,
         header: impl FnOnce(RunId) -> RunHeader,
     ) -> Result<Run, RunError> {
-        let newest = self
-            .runs(flow, 1)
-            .await?
-            .first()
-            .map_or(0, |run| run.number);
         let mut id = RunId {
             flow: flow.clone(),
-            number: newest + 1,
+            number: self.newest(flow).await? + 1,
         };
         let mut header = header(id.clone());
         let nonce = Nonce::new();
         let is_first = header.known_as == id.number;
         loop {
+            while self.has_begun(&id).await? {
+                id.number += 1;
+            }
             header.run = id.clone();
             if is_first {
                 header.known_as = id.number;
             }
             let key = keys::header(&id);
-            let bytes = sealed::seal(&key, HEADER, nonce, &encode(&header));
+            let bytes = sealed_as((&id, &key), &HEADER, nonce, &header)?;
             failpoint::reach("run.allot", &id);
             let mine = match self.store().create(&key, bytes.clone()).await? {
                 Created::New => true,
                 Created::Exists => {
-                    let found = self.store().get(&key, MAX_SEALED).await?;
+                    let found = self.store().get(&key, HEADER.stored()).await?;
                     found.is_some_and(|object| object.bytes == bytes)
                 }
             };
@@ -169,20 +185,39 @@ impl Datastore {
                 return Ok(Run {
                     store: self.store().clone(),
                     header: Arc::new(header),
+                    sealed: bytes,
                 });
             }
             id.number += 1;
         }
     }
 
+    /// The newest number that was given, as far as headers and tombstones tell; 0 when none was.
+    ///
+    /// The newest run is never removed. But it may have lost its header, and then the newest numbers
+    /// are those of tombstones, which whoever removes would take for those of new runs.
+    async fn newest(&self, flow: &FlowName) -> Result<RunNumber, StoreError> {
+        let (index, removals) = (keys::index(flow), keys::removals(flow));
+        let (headers, tombstones) = tokio::try_join!(
+            self.store().list(&index, None, 1),
+            self.store().list(&removals, None, 1),
+        )?;
+        let numbers = headers.iter().chain(&tombstones);
+        Ok(numbers.filter_map(keys::number_of).max().unwrap_or(0))
+    }
+
     /// Opens a run.
     pub async fn run(&self, id: &RunId) -> Result<Run, RunError> {
-        let header = read::<RunHeader>(&**self.store(), id, &keys::header(id), HEADER).await?;
-        let Some(header) = header else {
-            removed::refuse(&**self.store(), id).await?;
-            return Err(RunError::Missing { run: id.clone() });
-        };
-        Ok(Run::of(self.store().clone(), header))
+        let found = get(&**self.store(), id, &keys::header(id), &HEADER).await?;
+        if let Some(object) = found {
+            return opened(self.store(), id, object.bytes);
+        }
+        removed::refuse(&**self.store(), id).await?;
+        let run = id.clone();
+        Err(match self.has_begun(id).await? {
+            true => RunError::Headless { run },
+            false => RunError::Missing { run },
+        })
     }
 
     /// Where the header of a run is, for messages.
@@ -245,10 +280,13 @@ impl Datastore {
 }
 
 impl Run {
-    /// The run with this header.
+    /// A run that was removed, which had this header.
     pub(super) fn of(store: Arc<dyn ObjectStore>, header: RunHeader) -> Self {
-        let header = Arc::new(header);
-        Self { store, header }
+        Self {
+            store,
+            header: Arc::new(header),
+            sealed: Bytes::new(),
+        }
     }
 
     /// Which run it is.
@@ -265,8 +303,17 @@ impl Run {
         &self.store
     }
 
+    /// The header as it is stored.
+    pub(super) fn sealed(&self) -> &Bytes {
+        &self.sealed
+    }
+
+    pub(super) fn journal_of(store: &Arc<dyn ObjectStore>, id: &RunId) -> Journal {
+        Journal::new(store.clone(), id.clone())
+    }
+
     fn journal(&self) -> Journal {
-        Journal::new(self.store.clone(), self.id().clone())
+        Self::journal_of(&self.store, self.id())
     }
 
     /// All events of its journal, in order.
@@ -312,7 +359,7 @@ impl Run {
 
     /// Opens its journal for appending, at the next free number.
     pub async fn writer(&self) -> Result<JournalWriter, JournalError> {
-        self.journal().writer().await
+        self.journal().writer(&self.sealed).await
     }
 
     /// Opens its journal for appending at `segment`, which is the next that whoever asks knows of.
@@ -320,18 +367,18 @@ impl Run {
     /// When another driver has written that number meanwhile, the first append is refused: whoever
     /// goes on from what it has read must not go on from something else.
     pub fn writer_at(&self, segment: u64) -> JournalWriter {
-        self.journal().writer_at(segment)
+        self.journal().writer_at(segment, &self.sealed)
     }
 
     /// What became of it; none while it is going on, or when its driver was killed.
     pub async fn summary(&self) -> Result<Option<RunSummary>, RunError> {
-        read(&*self.store, self.id(), &keys::summary(self.id()), SUMMARY).await
+        read(&*self.store, self.id(), &keys::summary(self.id()), &SUMMARY).await
     }
 
     /// Stores what became of it, whatever was stored before.
     pub async fn put_summary(&self, summary: &RunSummary) -> Result<(), RunError> {
         let key = keys::summary(self.id());
-        let bytes = sealed::seal(&key, SUMMARY, Nonce::new(), &encode(summary));
+        let bytes = sealed_as((self.id(), &key), &SUMMARY, Nonce::new(), summary)?;
         failpoint::reach("summary.put", &key);
         self.store.put(&key, bytes).await?;
         failpoint::reach("summary.stored", &key);
@@ -347,73 +394,39 @@ impl Run {
         }
         Ok(())
     }
+}
 
-    /// Its tags as they are now, in order: those given at the start, as changed since.
-    pub async fn tags(&self) -> Result<Vec<Tag>, RunError> {
-        let key = keys::tags(self.id());
-        let tags = read::<Vec<Tag>>(&*self.store, self.id(), &key, TAGS).await?;
-        Ok(tags.unwrap_or_else(|| self.first_tags()))
-    }
+/// The run of which `sealed` is the header as it is stored.
+pub(super) fn opened(
+    store: &Arc<dyn ObjectStore>,
+    id: &RunId,
+    sealed: Bytes,
+) -> Result<Run, RunError> {
+    let header = decode(id, &keys::header(id), &HEADER, &sealed)?;
+    Ok(Run {
+        store: store.clone(),
+        header: Arc::new(header),
+        sealed,
+    })
+}
 
-    fn first_tags(&self) -> Vec<Tag> {
-        let mut tags = self.header.tags.clone();
-        tags.sort_unstable();
-        tags.dedup();
-        tags
+/// Seals `value` as an object of `run`, unless it is larger than what would be read again.
+pub(super) fn sealed_as<T: Serialize>(
+    (run, key): (&RunId, &Key),
+    kind: &Kind,
+    nonce: Nonce,
+    value: &T,
+) -> Result<Bytes, RunError> {
+    let content = encode(value);
+    let size = content.len() as u64;
+    if size > kind.most {
+        return Err(RunError::TooLarge {
+            run: run.clone(),
+            key: key.clone(),
+            what: kind.too_large("it would have", size, kind.most),
+        });
     }
-
-    /// Adds a tag; false when it was there.
-    pub async fn add_tag(&self, tag: &Tag) -> Result<bool, RunError> {
-        let add = |tags: &mut Vec<Tag>| match tags.binary_search(tag) {
-            Ok(_) => false,
-            Err(at) => {
-                tags.insert(at, tag.clone());
-                true
-            }
-        };
-        self.change_tags(add).await
-    }
-
-    /// Removes a tag; false when it was not there.
-    pub async fn remove_tag(&self, tag: &Tag) -> Result<bool, RunError> {
-        let remove = |tags: &mut Vec<Tag>| {
-            tags.binary_search(tag).is_ok_and(|at| {
-                tags.remove(at);
-                true
-            })
-        };
-        self.change_tags(remove).await
-    }
-
-    /// Changes the tags so that no change of others is lost.
-    async fn change_tags(&self, change: impl Fn(&mut Vec<Tag>) -> bool) -> Result<bool, RunError> {
-        let key = keys::tags(self.id());
-        for _ in 0..TAG_TRIES {
-            let found = self.store.get(&key, MAX_SEALED).await?;
-            let mut tags = match &found {
-                Some(object) => decode(self.id(), &key, TAGS, &object.bytes)?,
-                None => self.first_tags(),
-            };
-            if !change(&mut tags) {
-                return Ok(false);
-            }
-            let bytes = sealed::seal(&key, TAGS, Nonce::new(), &encode(&tags));
-            failpoint::reach("tags.change", &key);
-            let done = match found {
-                Some(old) => self.store.replace(&key, &old.version, bytes).await? == Replaced::Done,
-                None => self.store.create(&key, bytes).await? == Created::New,
-            };
-            if done {
-                // Whoever removes the run looks for tags after it has written that it does.
-                removed::refuse(&*self.store, self.id()).await?;
-                failpoint::reach("tags.changed", &key);
-                return Ok(true);
-            }
-        }
-        Err(RunError::Busy {
-            run: self.id().clone(),
-        })
-    }
+    Ok(sealed::seal(key, kind, nonce, &content))
 }
 
 pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
@@ -422,22 +435,39 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     out
 }
 
-async fn read<T: DeserializeOwned>(
+pub(super) async fn read<T: DeserializeOwned>(
     store: &dyn ObjectStore,
     run: &RunId,
     key: &Key,
-    kind: [u8; 4],
+    kind: &Kind,
 ) -> Result<Option<T>, RunError> {
-    match store.get(key, MAX_SEALED).await? {
+    match get(store, run, key, kind).await? {
         Some(object) => decode(run, key, kind, &object.bytes).map(Some),
         None => Ok(None),
+    }
+}
+
+/// Reads an object that belongs to `run`; one that is too large for its kind is damaged.
+pub(super) async fn get(
+    store: &dyn ObjectStore,
+    run: &RunId,
+    key: &Key,
+    kind: &Kind,
+) -> Result<Option<Object>, RunError> {
+    match store.get(key, kind.stored()).await {
+        Err(StoreError::TooLarge { size, limit, .. }) => Err(RunError::Damaged {
+            run: run.clone(),
+            key: key.clone(),
+            what: kind.too_large("it has", size, limit),
+        }),
+        found => Ok(found?),
     }
 }
 
 pub(super) fn decode<T: DeserializeOwned>(
     run: &RunId,
     key: &Key,
-    kind: [u8; 4],
+    kind: &Kind,
     stored: &[u8],
 ) -> Result<T, RunError> {
     let (run, key) = (run.clone(), key.clone());

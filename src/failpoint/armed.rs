@@ -120,6 +120,7 @@ impl Act {
             "kill" => Self::Kill,
             "ENOSPC" => Self::Fail(Errno::NOSPC),
             "EDQUOT" => Self::Fail(Errno::DQUOT),
+            "EACCES" => Self::Fail(Errno::ACCESS),
             "EIO" => Self::Fail(Errno::IO),
             "EMFILE" => Self::Fail(Errno::MFILE),
             "EROFS" => Self::Fail(Errno::ROFS),

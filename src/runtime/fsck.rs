@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::past::PastError;
 use crate::datastore::object::StoreError;
-use crate::datastore::{Datastore, JournalError, RunError};
+use crate::datastore::{Datastore, JournalError, Run, RunError};
 use crate::model::digest::Digest;
 use crate::model::id::{RunId, TaskId};
 
@@ -71,7 +71,7 @@ impl Closely {
 pub enum Remedy {
     /// This task of this run, executed again, makes it.
     Execute(RunId, TaskId),
-    /// It follows from the journal.
+    /// It follows from the journal, or stands in it.
     Rebuild,
     /// It was given, and may be given again: the name of the parameter, or of a file of the code.
     Give(String),
@@ -175,6 +175,45 @@ impl Report {
         let blobs = self.faults.iter().filter(|it| it.kind == Kind::Blob);
         blobs.filter_map(|fault| fault.digest).collect()
     }
+}
+
+/// The runs of all flows that have lost their headers; nobody else names them.
+///
+/// # Errors
+/// When the datastore cannot be read.
+pub async fn headless(datastore: &Datastore) -> Result<Vec<RunId>, FsckError> {
+    let mut runs = Vec::new();
+    for flow in datastore.flows().await? {
+        runs.extend(datastore.headless(&flow).await?);
+    }
+    Ok(runs)
+}
+
+/// A run by its header, or by its journal where that is lost; and what is wrong with the header.
+async fn open(
+    datastore: &Datastore,
+    id: &RunId,
+) -> Result<(Option<Run>, Option<RunError>), FsckError> {
+    let error = match datastore.run(id).await {
+        Ok(run) => return Ok((Some(run), None)),
+        Err(
+            error @ (RunError::Damaged { .. }
+            | RunError::Newer { .. }
+            | RunError::Missing { .. }
+            | RunError::Headless { .. }),
+        ) => error,
+        Err(error) => return Err(error.into()),
+    };
+    // Of a newer one it is not for us to say what it was.
+    if matches!(error, RunError::Newer { .. }) {
+        return Ok((None, Some(error)));
+    }
+    let run = match datastore.run_of_journal(id).await {
+        Err(JournalError::Store(error)) => return Err(error.into()),
+        // What is wrong with the journal is told when that is read.
+        run => run.unwrap_or_default(),
+    };
+    Ok((run, Some(error)))
 }
 
 /// Checks `runs` and all that they refer to.

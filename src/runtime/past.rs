@@ -226,8 +226,9 @@ pub async fn fold(
 ) -> Result<(Fold, u64), PastError> {
     let mut fold = Fold::new(scheduler);
     let segments = run.segments().await?;
-    for segment in 0..segments {
-        for event in run.read_segment(segment).await? {
+    let mut reading = run.read_ahead((0..segments).collect());
+    while let Some((segment, events)) = reading.next().await {
+        for event in events? {
             let answer = fold.apply(&event).map_err(|source| PastError::Illegal {
                 run: run.id().clone(),
                 source,

@@ -9,6 +9,7 @@ use wrun::model::artifact::{Artifact, ValueAt};
 use wrun::model::digest::Digest;
 use wrun::model::event::Event;
 use wrun::model::id::RunId;
+use wrun::model::name::FlowName;
 use wrun::model::record::Logs;
 use wrun::report::json;
 
@@ -42,16 +43,18 @@ pub fn all(store: &Path, shown: &[Json]) -> Found {
             }
         };
         files(store, &datastore).await;
-        runs(&datastore, shown).await
+        runs(store, &datastore, shown).await
     })
 }
 
 /// Every run of the datastore.
-async fn runs(datastore: &Datastore, shown: &[Json]) -> Found {
+async fn runs(store: &Path, datastore: &Datastore, shown: &[Json]) -> Found {
     let mut found = Found::default();
     for flow in datastore.flows().await.unwrap() {
         let runs = datastore.runs(&flow, usize::MAX).await.unwrap();
-        let numbers: Vec<_> = runs.iter().rev().map(|run| run.number).collect();
+        let mut numbers: BTreeSet<_> = runs.iter().map(|run| run.number).collect();
+        numbers.extend(removed(store, &flow));
+        let numbers: Vec<_> = numbers.into_iter().collect();
         let dense: Vec<_> = (1..=numbers.len() as u64).collect();
         assert_eq!(numbers, dense, "numbers of `{flow}`");
         for id in runs {
@@ -60,6 +63,16 @@ async fn runs(datastore: &Datastore, shown: &[Json]) -> Found {
         }
     }
     found
+}
+
+/// The numbers of the runs of a flow that have a tombstone.
+fn removed(store: &Path, flow: &FlowName) -> Vec<u64> {
+    let directory = store.join(format!("flows/{flow}/removed"));
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .map(|it| u64::MAX - it.parse::<u64>().unwrap())
+        .collect()
 }
 
 async fn one(datastore: &Datastore, id: &RunId, shown: &[&Json], found: &mut Found) {
@@ -193,13 +206,15 @@ async fn files(store: &Path, datastore: &Datastore) {
                 let known = name.starts_with("attempt-") || name.starts_with("said-");
                 assert!(known, "{key}");
             }
-            ["memo", _, _] => {}
+            ["memo", _, _] | ["gc", "last"] => {}
+            ["flows", _, "removed", number] => assert_eq!(number.len(), 20, "{key}"),
             _ => panic!("`{key}` is no object and no leftover"),
         }
     }
 }
 
-fn below(directory: &Path) -> Vec<PathBuf> {
+/// All files below a directory.
+pub fn below(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -308,6 +308,7 @@ fn a_driver_over_a_bucket_that_is_killed_again_and_again_comes_to_the_same() {
         let shown = Said {
             status: std::process::ExitStatus::default(),
             lines: shown,
+            stdout: String::new(),
             stderr: String::new(),
         };
         assert_eq!(bucket.found(&shown).runs, expected.runs, "seed {seed}");

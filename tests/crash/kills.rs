@@ -9,7 +9,7 @@ use super::check::Found;
 use super::elsewhere;
 use super::plan::{self, Place};
 use super::points;
-use super::scenario::{self, Scenario, found};
+use super::scenario::{self, Scenario};
 
 /// One process that is to be killed.
 pub struct Case {
@@ -36,7 +36,7 @@ pub fn quiet() -> &'static [Quiet] {
             let log = scenario::log(&world);
             let said = scenario.act(&world, &[("WRUN_FAILPOINTS_LOG", log.to_str().unwrap())]);
             assert_eq!(said.status.code(), Some(scenario.code), "{}", said.stderr);
-            (plan::passed(&log), found(&world, &said.lines))
+            (plan::passed(&log), scenario.found(&world, &said.lines))
         });
         let quiet = |(scenario, (places, expected))| Quiet {
             scenario,
@@ -114,9 +114,9 @@ fn kill(quiet: &Quiet, case: &Case) -> bool {
         return false;
     }
     // What was shown is there at once, before anybody goes on.
-    found(&world, &said.lines);
+    scenario.look(&world, &said.lines);
     scenario.recover(&world);
-    let found = found(&world, &said.lines);
+    let found = scenario.found(&world, &said.lines);
     assert_eq!(&found, expected, "{name}");
     true
 }

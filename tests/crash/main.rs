@@ -2,6 +2,7 @@
 //!
 //! - [`kills`]: `kill -9` at every point of `src/failpoint.rs`;
 //! - [`elsewhere`]: the same for workers of Batch, and over a bucket;
+//! - [`keeping`]: collections and repairs, which are killed and refused like all else;
 //! - [`random`]: kills after random events, of drivers and cells; several drivers over one run;
 //! - [`errors`]: every write refused, with every error that a disk has;
 //! - [`real`]: the same from the system itself: a small disk, a read-only one, limits of the shell;
@@ -29,6 +30,7 @@ mod errors;
 #[path = "../batch/fake/mod.rs"]
 #[allow(dead_code, reason = "each test target uses a part of it")]
 mod fake;
+mod keeping;
 mod kills;
 #[path = "../cloud/moto.rs"]
 mod moto;

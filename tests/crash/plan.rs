@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 
 /// Kinds of objects, by a part of their names; the first that fits.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 15] = [
+    "/removed",
+    "gc/last",
     "/journal",
     "/index",
     "/summary",

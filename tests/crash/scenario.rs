@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use wrun::cli::exit;
 
 use super::check::{self, Found};
+use super::keeping::{self, Keeping};
 use super::world::{World, module};
 
 /// A command that takes longer hangs.
@@ -30,6 +31,8 @@ pub struct Scenario {
     json: bool,
     /// Whether nothing is kept for it: no compiled code, no stamp.
     cold: bool,
+    /// What a collection or a repair finds, and must leave.
+    keeping: Option<Keeping>,
     template: World,
 }
 
@@ -37,6 +40,7 @@ pub struct Scenario {
 pub struct Said {
     pub status: ExitStatus,
     pub lines: Vec<Json>,
+    pub stdout: String,
     pub stderr: String,
 }
 
@@ -59,7 +63,7 @@ impl Scenario {
         Self::of(name, &act, Some(run))
     }
 
-    fn of(name: &'static str, act: &[&str], run: Option<&'static str>) -> Self {
+    pub fn of(name: &'static str, act: &[&str], run: Option<&'static str>) -> Self {
         Self {
             name,
             before: Vec::new(),
@@ -68,12 +72,13 @@ impl Scenario {
             code: 0,
             json: run.is_some(),
             cold: false,
+            keeping: None,
             template: World::new(),
         }
     }
 
     /// The same after this has happened.
-    fn after(mut self, arguments: &[&str], points: &'static str) -> Self {
+    pub fn after(mut self, arguments: &[&str], points: &'static str) -> Self {
         self.before.push((owned(arguments), points));
         self
     }
@@ -83,13 +88,19 @@ impl Scenario {
         self
     }
 
+    /// It collects or repairs.
+    pub fn keeping(mut self, keeping: Keeping) -> Self {
+        self.keeping = Some(keeping);
+        self
+    }
+
     fn cold(mut self) -> Self {
         self.cold = true;
         self
     }
 
     /// Does what has to be done before, once.
-    fn prepared(self) -> Self {
+    fn prepared(mut self) -> Self {
         for (arguments, points) in &self.before {
             let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
             let said = self
@@ -101,7 +112,31 @@ impl Scenario {
             let stderr = String::from_utf8_lossy(&said.stderr);
             assert!(!stderr.contains("panicked"), "{arguments:?}: {stderr}");
         }
+        if let Some(keeping) = &mut self.keeping {
+            keeping.prepare(&self.template);
+        }
         self
+    }
+
+    /// Whether it collects or repairs.
+    pub fn keeps(&self) -> bool {
+        self.keeping.is_some()
+    }
+
+    /// All that is in a world after a disturbance, checked.
+    pub fn look(&self, world: &World, shown: &[Json]) -> Found {
+        match &self.keeping {
+            Some(keeping) => keeping.look(world, shown),
+            None => found(world, shown),
+        }
+    }
+
+    /// All that is in a world when everything was done, checked.
+    pub fn found(&self, world: &World, shown: &[Json]) -> Found {
+        match &self.keeping {
+            Some(keeping) => keeping.found(world, shown),
+            None => found(world, shown),
+        }
     }
 
     /// A world in which all is ready.
@@ -136,6 +171,9 @@ impl Scenario {
         let Some(run) = self.run else {
             let said = self.act(world, &[]);
             assert_eq!(said.status.code(), Some(self.code), "{}", said.stderr);
+            if let Some(keeping) = &self.keeping {
+                keeping.prove(world);
+            }
             return;
         };
         let attach = said(world.command(&["attach", run, "--quiet"]), world);
@@ -196,6 +234,7 @@ pub fn said(mut command: Command, world: &World) -> Said {
         lines: whole
             .filter_map(|it| serde_json::from_str(it).ok())
             .collect(),
+        stdout: text,
         stderr: std::fs::read_to_string(&err).unwrap(),
     }
 }
@@ -215,7 +254,7 @@ pub fn ended(mut child: Child) -> ExitStatus {
     }
 }
 
-/// Copies a directory with all that is in it.
+/// Copies a directory with all that is in it; what is old stays so.
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -225,12 +264,15 @@ fn copy(from: &Path, to: &Path) {
             copy(&path, &there);
         } else {
             std::fs::copy(&path, &there).unwrap();
+            let written = path.metadata().unwrap().modified().unwrap();
+            let file = File::options().append(true).open(&there).unwrap();
+            file.set_modified(written).unwrap();
         }
     }
 }
 
 const SMALL: [&str; 4] = ["--many", "2", "--width", "3"];
-const BLOBS: [&str; 4] = ["--n", "3", "--width", "40000"];
+pub const BLOBS: [&str; 4] = ["--n", "3", "--width", "40000"];
 
 /// A resumption of a run of `shaky` that was broken in the named ways, one after the other.
 fn resumed(name: &'static str, broken: [&str; 2], run: &'static str) -> Scenario {
@@ -254,7 +296,7 @@ pub fn local() -> Vec<Scenario> {
     let copy = ["datastore", "copy", "store", "other"];
     let got = ["get", "foreach/1/square/1/word", "--output", "got"];
     let hello = format!("{}/examples/hello", env!("CARGO_MANIFEST_DIR"));
-    let all = vec![
+    let mut all = vec![
         Scenario::run("linear", "linear", "linear/1", &[]),
         Scenario::run("foreach", "foreach", "foreach/1", &BLOBS),
         Scenario::run("nested", "nested", "nested/1", &[]),
@@ -284,6 +326,7 @@ pub fn local() -> Vec<Scenario> {
         Scenario::of("copy", &copy, None).after(&run_foreach, ""),
         Scenario::of("get", &got, None).after(&run_foreach, ""),
     ];
+    all.extend(keeping::scenarios());
     all.into_iter().map(Scenario::prepared).collect()
 }
 

@@ -182,9 +182,10 @@ const SHAPES: &[Shape] = &[
         "gc",
         &["wrun gc --dry-run --json"],
         "`removed` has `count` and `bytes` (as they are stored) of each kind of objects and of all as `total`: what \
-         goes, or with `--dry-run` would. `stays` and `unreadable` have `run` and `why`; `young` is what nothing \
-         refers to and is too young to go; `referred` counts blobs to which something refers.",
-        "dry_run runs stays unreadable removed young referred grace_ms",
+         goes, or with `--dry-run` would. `stays` and `unreadable` have `run` and `why`; `headless` are runs \
+         that have lost their headers; `young` is what nothing refers to and is too young to go; `referred` counts \
+         blobs to which something refers.",
+        "dry_run runs stays unreadable headless removed young referred grace_ms",
     ),
     shape(
         "fsck",

@@ -155,12 +155,19 @@ async fn bytes(lab: &Lab, key: &Key) -> Bytes {
     lab.store.get(key, u64::MAX).await.unwrap().unwrap().bytes
 }
 
+/// Where a sealed object says of which version it is.
+const VERSION_AT: usize = 16;
+
 async fn harm(lab: &Lab, key: &Key, good: &Bytes, is_gone: bool, dice: &mut Dice) {
     if is_gone {
         return lab.store.delete(key).await.unwrap();
     }
     let mut bad = good.to_vec();
-    let from = dice.below(bad.len());
+    // What begins with another version than ours is said to be newer, and not for us to judge.
+    let from = match dice.below(bad.len()) {
+        VERSION_AT => VERSION_AT + 1,
+        from => from,
+    };
     let to = bad.len().min(from + 64);
     bad[from..to].iter_mut().for_each(|byte| *byte ^= 0xa5);
     lab.store.put(key, bad.into()).await.unwrap();

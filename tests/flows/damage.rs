@@ -192,7 +192,7 @@ fn damage_to_one_run_touches_no_other() {
     let said = world.wrun(&["runs"]);
     insta::assert_snapshot!(world.text(&said), @r"
     error: `flows/single/index/18446744073709551613` of run `single/2` is damaged: its bytes are not those that were sealed
-      hint: put the file back from a copy of the datastore; other runs can be used
+      hint: `wrun fsck --repair single/2` gets it back where that can be done; otherwise put the file back from a copy of the datastore; other runs can be used
     exit code 5
     ");
     let listed: Vec<_> = said.stdout.lines().skip(1).map(|line| &line[..8]).collect();

@@ -12,7 +12,7 @@ use super::running::Running;
 use super::world::World;
 
 /// All files of the datastore but those that collecting writes for itself.
-fn files(world: &World) -> Vec<String> {
+pub fn files(world: &World) -> Vec<String> {
     let mut waiting = vec![world.store()];
     let mut files = Vec::new();
     while let Some(dir) = waiting.pop() {
@@ -36,7 +36,7 @@ fn files(world: &World) -> Vec<String> {
 }
 
 /// A blob that nothing refers to.
-fn orphan(world: &World, number: u32) -> PathBuf {
+pub fn orphan(world: &World, number: u32) -> PathBuf {
     let name = wrun::model::digest::Digest::of(&number.to_le_bytes()).to_string();
     let dir = world.store().join("blobs").join(&name[..2]);
     fs::create_dir_all(&dir).unwrap();
@@ -46,7 +46,7 @@ fn orphan(world: &World, number: u32) -> PathBuf {
 }
 
 /// A module with a large artifact, so that its runs have blobs.
-const PIECES: [&str; 2] = ["--rows", "20000"];
+pub const PIECES: [&str; 2] = ["--rows", "20000"];
 
 #[test]
 fn what_would_go_is_what_goes() {
@@ -218,7 +218,7 @@ fn damage_is_told_with_what_it_affects_and_repaired() {
 
 /// Without digests, which differ with the build of the module, and without the number of segments,
 /// which differs with the speed of the machine.
-fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let line = match line.split_once(" segments, ") {

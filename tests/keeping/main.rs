@@ -1,16 +1,20 @@
 //! A datastore stays small and whole: what nothing refers to goes, and nothing else.
 //!
-//! - [`schedules`]: writers, resumers, copiers and collectors in every order that chance gives, over a
+//! - [`schedules`]: writers, resumers, copiers, collectors and lost headers in every order that chance gives, over a
 //!   store whose clock the test has. `WRUN_GC_SEEDS` says how many orders (60 by default, 150 under
 //!   `CI=true`);
 //! - [`commands`]: `wrun gc` and `wrun fsck` beside runs, and killed;
+//! - [`headless`]: runs that have lost their headers;
+//! - [`repairs`]: tasks that are executed again side by side;
 //! - [`speed`]: how long collecting and checking take, and how much memory, for as many blobs as
-//!   `WRUN_KEEPING_BLOBS` says; nothing when it says nothing.
+//!   `WRUN_KEEPING_BLOBS` and `WRUN_KEEPING_REFERRED` say; nothing when they say nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
 mod commands;
+mod headless;
 mod jitter;
+mod repairs;
 #[path = "../flows/running.rs"]
 mod running;
 mod schedules;

@@ -1,4 +1,4 @@
-//! Writers, resumers, copiers and collectors at once: never does a run refer to what is not there.
+//! Writers, resumers, copiers, collectors and lost headers at once: never does a run refer to what is not there.
 //!
 //! Every actor gets its turns by chance, and time passes by chance: up to days at once, but for
 //! whoever is about to refer to something and no run of whose protects it, who has half an hour, as
@@ -14,7 +14,7 @@ use wrun::datastore::gc::choose::Rules;
 use wrun::datastore::gc::{FLOOR_US, GcError, Request};
 use wrun::datastore::lease::{Held, Lease};
 use wrun::datastore::object::memory::MemoryStore;
-use wrun::datastore::object::{ObjectStore, Prefix};
+use wrun::datastore::object::{Key, ObjectStore, Prefix};
 use wrun::datastore::refs::Refs;
 use wrun::datastore::{Datastore, JournalError, JournalWriter, Run, RunError};
 use wrun::model::artifact::{Artifact, MediaType, Value, ValueAt};
@@ -338,6 +338,7 @@ async fn collect(stage: Arc<Stage>) {
     };
     match stage.datastore.collect(&request).await {
         Ok(plan) => {
+            stage.count("headless", plan.headless.len() as u64);
             // Another collector removed what this one was reading, which then leaves all blobs alone.
             stage.count("collided", plan.unreadable.len() as u64);
             stage.count("runs removed", plan.runs.len() as u64);
@@ -347,12 +348,42 @@ async fn collect(stage: Arc<Stage>) {
     }
 }
 
+/// Loses the header of a run that has done something, or leaves a copy without one.
+async fn lose(stage: Arc<Stage>) {
+    let flow = "flow".parse().unwrap();
+    let runs = stage.datastore.runs(&flow, 10).await.unwrap();
+    let Some(id) = runs.get(stage.below(runs.len() as u64) as usize) else {
+        return;
+    };
+    let key = |text: String| Key::new(&text).unwrap();
+    let first = key(format!("flows/flow/runs/{}/journal/0000000000", id.number));
+    let store = &stage.store.inner;
+    if store.get_range(&first, 0, 0).await.unwrap().is_some() {
+        let header = format!("flows/flow/index/{:020}", u64::MAX - id.number);
+        store.delete(&key(header)).await.unwrap();
+        stage.count("headers lost", 1);
+    }
+}
+
+/// A run by its header, or by its journal.
+async fn opened(datastore: &Datastore, id: &RunId) -> Run {
+    match datastore.run(id).await {
+        Err(RunError::Headless { run }) => {
+            let run = datastore.run_of_journal(&run).await.unwrap();
+            run.expect("its journal begins with it")
+        }
+        run => run.unwrap(),
+    }
+}
+
 /// What a run refers to and is not there, of all runs; nobody else has a turn meanwhile.
 async fn dangling(stage: &Stage) -> Option<String> {
     let datastore = Datastore::with_store(Arc::new(stage.store.inner.clone()));
     for flow in datastore.flows().await.unwrap() {
-        for id in datastore.runs(&flow, usize::MAX).await.unwrap() {
-            let run = datastore.run(&id).await.unwrap();
+        let mut runs = datastore.runs(&flow, usize::MAX).await.unwrap();
+        runs.extend(datastore.headless(&flow).await.unwrap());
+        for id in runs {
+            let run = opened(&datastore, &id).await;
             let mut refs = Refs::of_header(run.header());
             // One segment after another: reading several at once gives others their turns.
             for segment in run.segment_numbers().await.unwrap() {
@@ -405,10 +436,11 @@ async fn play(seed: u64, broken: Broken) -> (Option<String>, BTreeMap<&'static s
     let mut found = None;
     for actor in 1..=24 {
         let its = stage.clone();
-        match stage.below(10) {
+        match stage.below(11) {
             0..=2 => drop(actors.spawn(write(its, actor))),
             3..=4 => drop(actors.spawn(resume(its, actor))),
             5 => drop(actors.spawn(copy(its, actor))),
+            6 => drop(actors.spawn(lose(its))),
             _ => drop(actors.spawn(collect(its))),
         }
         // Some at once, some one after another.
@@ -431,7 +463,7 @@ async fn play(seed: u64, broken: Broken) -> (Option<String>, BTreeMap<&'static s
         done.unwrap();
         found = found.or(dangling(&stage).await);
     }
-    if broken == Broken::Nothing {
+    if broken == Broken::Nothing && found.is_none() {
         clear(&stage).await;
     }
     let done = stage.done.lock().unwrap().clone();
@@ -456,7 +488,8 @@ async fn no_run_ever_refers_to_what_is_not_there() {
         }
     }
     println!("{} schedules: {all:?}", seeds());
-    for what in ["runs", "taken over", "copies", "removed", "runs removed"] {
+    let wanted = ["runs", "taken over", "copies", "removed", "runs removed"];
+    for what in wanted.into_iter().chain(["headers lost", "headless"]) {
         assert!(all.get(what).is_some_and(|many| *many > 0), "no {what}");
     }
 }

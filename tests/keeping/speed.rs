@@ -1,5 +1,6 @@
 //! How fast a large datastore is collected and checked, and how much memory that takes.
 
+use std::path::Path;
 use std::time::Instant;
 
 use wrun::datastore::object::local::LocalStore;
@@ -7,6 +8,53 @@ use wrun::datastore::object::{Key, ObjectStore};
 use wrun::model::digest::Digest;
 
 use super::world::World;
+
+/// A datastore with as many blobs, all of which a run refers to, as `WRUN_KEEPING_REFERRED` says, beside what
+/// reading, unpacking and hashing the same files takes on one core.
+#[test]
+fn what_is_referred_to_is_checked_as_fast_as_is_said() {
+    let Some(many) = std::env::var("WRUN_KEEPING_REFERRED").ok() else {
+        eprintln!("not measured: WRUN_KEEPING_REFERRED says no number");
+        return;
+    };
+    let world = World::new();
+    let elements = ["--n", &many, "--width", "33000", "--quiet"];
+    world.run("foreach", &elements).good();
+    let begun = Instant::now();
+    let bytes = plain(&world.store().join("blobs"));
+    let walked = begun.elapsed();
+    println!("plain: {walked:?} for {bytes} bytes");
+    for arguments in [
+        &["gc", "--dry-run", "--grace", "0s"][..],
+        &["fsck"],
+        &["fsck", "--data"],
+    ] {
+        let begun = Instant::now();
+        let said = world.wrun(arguments).good();
+        let took = begun.elapsed();
+        let ratio = took.as_secs_f64() / walked.as_secs_f64();
+        println!(
+            "{arguments:?}: {took:?}, {ratio:.2} of plain\n{}",
+            said.stdout
+        );
+    }
+}
+
+/// Reads, unpacks and hashes all files below a directory; how many bytes came out.
+fn plain(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let each = entries.map(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return plain(&path);
+        }
+        let bytes = zstd::stream::decode_all(&std::fs::read(&path).unwrap()[..]).unwrap();
+        let digest = Digest::of(&bytes).to_string();
+        assert_eq!(path.file_name().unwrap().to_str(), Some(digest.as_str()));
+        bytes.len() as u64
+    });
+    each.sum()
+}
 
 /// A datastore with as many blobs that nothing refers to as `WRUN_KEEPING_BLOBS` says.
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ use crate::model::id::RunId;
 use crate::model::pathspec::PathSpec;
 use crate::report::{clean, human, json as shape};
 use crate::runtime::clock::SystemClock;
-use crate::runtime::fsck::{self, ALL, Closely, Fault, Remedy, Report};
+use crate::runtime::fsck::{self, ALL, Closely, Fault, Kind, Remedy, Report};
 use crate::runtime::repair::{self, How, Repaired};
 use crate::runtime::replay::Machine;
 
@@ -34,8 +34,8 @@ const PLACES: usize = 3;
 /// say. With `--data` every byte is read.
 ///
 /// With `--repair` what is missing or damaged is had back: tasks are executed again and must make
-/// what was recorded, to the last bit; summaries and noted results are written anew. What was
-/// given to a run can be given again with `--from`.
+/// what was recorded, to the last bit; headers are taken from journals; summaries and noted
+/// results are written anew. What was given to a run can be given again with `--from`.
 ///
 /// Exits with 5 when something is wrong and was not repaired.
 #[derive(Debug, clap::Args)]
@@ -76,8 +76,11 @@ fn share(text: &str) -> Result<u32, String> {
 pub(crate) fn run(cx: &Context, args: &FsckArgs) -> Result<u8, CliError> {
     let settings = cx.settings_with(Flags::default())?;
     let store = cx.store_of(&settings)?;
-    let runs = wanted(&store, args)?;
+    let mut runs = wanted(&store, args)?;
     let (datastore, runtime) = store.parts();
+    if args.runs.is_empty() {
+        runs.extend(runtime.block_on(fsck::headless(datastore))?);
+    }
     let counting = Counting::new(cx, "checked", "blob");
     let closely = Closely {
         sample: args.sample.unwrap_or(if args.data { ALL } else { 0 }),
@@ -116,11 +119,15 @@ fn wanted(store: &Store, args: &FsckArgs) -> Result<Vec<RunId>, CliError> {
     }
     for spec in &args.runs {
         let run = spec.run();
-        // A run whose header is damaged is one that can be checked.
+        // A run whose header is damaged or lost is one that can be checked.
         match (run.flow.clone(), run.run) {
             (Some(flow), crate::model::pathspec::WhichRun::Number(number)) => {
                 let id = RunId { flow, number };
-                let known = store.runs(&id.flow, usize::MAX)?.contains(&id);
+                let (datastore, runtime) = store.parts();
+                let known = store.runs(&id.flow, usize::MAX)?.contains(&id)
+                    || runtime
+                        .block_on(datastore.headless(&id.flow))?
+                        .contains(&id);
                 runs.push(if known { id } else { select::run(store, &run)? });
             }
             _ => runs.push(select::run(store, &run)?),
@@ -240,6 +247,7 @@ fn done(how: &How) -> String {
         How::Executed(run, task) => format!("executed {run}/{task} again"),
         How::Given(path) => format!("taken from {}", path.display()),
         How::Rebuilt => "written anew from the journal".to_owned(),
+        How::Restored => "taken from the journal".to_owned(),
     }
 }
 
@@ -248,6 +256,9 @@ fn remedy(fault: &Fault) -> String {
     match &fault.remedy {
         Remedy::Execute(run, task) => {
             format!("`wrun fsck --repair {run}` executes {run}/{task} again")
+        }
+        Remedy::Rebuild if fault.kind == Kind::Header => {
+            format!("`wrun fsck --repair {run}` takes it from the journal, which begins with it")
         }
         Remedy::Rebuild => format!("`wrun fsck --repair {run}` writes it anew from the journal"),
         Remedy::Give(what) => format!(

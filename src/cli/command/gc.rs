@@ -9,6 +9,7 @@ use crate::cli::exit;
 use crate::config::quantity;
 use crate::datastore::gc::choose::Rules;
 use crate::datastore::gc::{Class, Plan, Request};
+use crate::model::id::RunId;
 use crate::model::name::FlowName;
 use crate::report::{human, json as shape};
 use crate::runtime::driver;
@@ -160,6 +161,14 @@ fn remarks(cx: &Context, plan: &Plan, request: &Request<'_>) -> String {
     if !plan.runs.is_empty() && request.grace_us > 0 {
         text += "  what removed runs refer to goes when the grace period has passed\n";
     }
+    // Of one that cannot be read more is said below.
+    let is_readable = |run: &&RunId| plan.unreadable.iter().all(|(it, _)| it != *run);
+    for run in plan.headless.iter().filter(is_readable) {
+        text += &format!(
+            "  {run} has lost its header; it stays, with all that is known to belong to it: {}\n",
+            style.hint(format!("wrun fsck --repair {run}"))
+        );
+    }
     for (run, why) in &plan.unreadable {
         let why = crate::report::clean::line(why).into_owned();
         text += &format!("  {run} cannot be read: {why}\n");
@@ -174,6 +183,7 @@ fn remarks(cx: &Context, plan: &Plan, request: &Request<'_>) -> String {
 }
 
 /// A collection: `dry_run`, `runs` that went, `stays` (`run`, `why`), `unreadable` (`run`, `why`),
+/// `headless` (runs that have lost their headers),
 /// `removed` (`count` and `bytes` of each class of objects, of `leftovers`, and of all as `total`),
 /// `young` (what nothing refers to and is too young), `referred` (blobs that something refers to),
 /// `grace_ms`.
@@ -199,6 +209,7 @@ fn to_json(plan: &Plan, request: &Request<'_>, is_dry: bool) -> serde_json::Valu
         ("runs", json!(plan.runs)),
         ("stays", stays.collect()),
         ("unreadable", unreadable.collect()),
+        ("headless", json!(plan.headless)),
         ("removed", removed.into()),
         ("young", amount(plan.young.count, plan.young.bytes)),
         ("referred", json!(plan.referred)),

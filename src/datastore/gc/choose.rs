@@ -36,6 +36,8 @@ pub struct Facts {
     pub tags: Vec<Tag>,
     /// Whether somebody drives it, or may be about to.
     pub is_driven: bool,
+    /// Whether it has lost its header: then it is not for rules to say that it goes.
+    pub is_headless: bool,
     /// The runs that it cannot be without.
     pub refers: BTreeSet<RunId>,
 }
@@ -49,6 +51,8 @@ pub enum Stays {
     Driven,
     /// This run stays, and took over from it.
     Origin(RunId),
+    /// It has lost its header since it was chosen.
+    Headless,
 }
 
 impl fmt::Display for Stays {
@@ -57,6 +61,7 @@ impl fmt::Display for Stays {
             Self::Tagged(tag) => write!(f, "it has the tag `{tag}`"),
             Self::Driven => f.write_str("it is being driven"),
             Self::Origin(run) => write!(f, "`{run}` took over from it"),
+            Self::Headless => f.write_str("it has lost its header"),
         }
     }
 }
@@ -110,7 +115,10 @@ fn meant<'a>(facts: &'a [Facts], rules: &Rules, now: Timestamp) -> Vec<&'a Facts
         let is_old = rules
             .older_than_us
             .is_none_or(|age| now.micros_since(fact.at) > age);
-        *before > keep && is_old && flow.is_none_or(|flow| *flow == fact.run.flow)
+        *before > keep
+            && is_old
+            && !fact.is_headless
+            && flow.is_none_or(|flow| *flow == fact.run.flow)
     });
     newest_first
 }
@@ -133,6 +141,7 @@ mod tests {
             at: Timestamp(number),
             tags: Vec::new(),
             is_driven: false,
+            is_headless: false,
             refers: refers.iter().map(|it| run(*it)).collect(),
         }
     }
@@ -152,8 +161,9 @@ mod tests {
         all[1].is_driven = true;
         all[6].refers = [run(5)].into();
         all[4].refers = [run(4)].into();
+        all[2].is_headless = true;
         let (goes, stays) = choose(&all, &rules(None, Some(1)), Timestamp(100));
-        assert_eq!(goes, [run(3), run(6)].into());
+        assert_eq!(goes, [run(6)].into());
         let why: Vec<_> = stays
             .iter()
             .map(|(run, why)| format!("{run}: {why}"))

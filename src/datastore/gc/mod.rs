@@ -1,8 +1,11 @@
 //! Removes what nothing refers to, and runs that nobody wants any more.
 //!
 //! First a [`Plan`], then its execution. [`choose`] decides which runs go, purely; [`remove`] removes
-//! them; [`mark`] reads what all others refer to; [`sweep`] lists what is there and has nothing that
-//! refers to it, and removes that.
+//! them; [`list`] lists all others, [`read`] reads what one of them refers to and [`mark`] several at once;
+//! [`sweep`] lists what is there and has nothing that refers to it, and removes that.
+//!
+//! A run that has lost its header is read by what its journal begins with, keeps all that it refers to,
+//! and is named. Where that is lost too, nobody can tell what it refers to, and no blob goes.
 //!
 //! It is safe beside writers because of three things:
 //! - only what is older than a grace period goes, by the store's own clock, and as it was when the
@@ -16,7 +19,9 @@
 //! something over.
 
 pub mod choose;
+mod list;
 mod mark;
+mod read;
 mod remove;
 mod sweep;
 
@@ -145,6 +150,8 @@ pub struct Plan {
     /// Runs of which it cannot be told what they refer to, and why. As long as there are some, no blob
     /// and no snapshot goes.
     pub unreadable: Vec<(RunId, String)>,
+    /// Runs that have lost their headers. They stay, and all that they refer to.
+    pub headless: Vec<RunId>,
     /// What killed writers have left.
     pub leftovers: Leftovers,
     /// What nothing refers to and is too young to go.

@@ -29,15 +29,21 @@ impl Datastore {
         request: &Request<'_>,
     ) -> Result<Vec<(RunId, Stays)>, GcError> {
         for run in &chosen.taken_back {
-            self.unbury(run).await?;
+            match self.run(run).await {
+                Ok(run) => self.unbury(&run, request.now).await?,
+                // Somebody else has gone on with removing it.
+                Err(RunError::Removed { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        let mut buried = Vec::new();
+        let (mut buried, mut lost) = (Vec::new(), Vec::new());
         for marked in &chosen.goes {
             match self.run(&marked.run).await {
                 Ok(run) => {
                     self.bury(&run, request.now).await?;
                     buried.push((run, marked.has_ended));
                 }
+                Err(RunError::Headless { run }) => lost.push((run, Stays::Headless)),
                 // Somebody else has removed it.
                 Err(RunError::Missing { .. } | RunError::Removed { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -46,6 +52,7 @@ impl Datastore {
         // Whoever builds on one of them from now on sees its tombstone. Whoever has done so before is
         // seen here.
         let mut stays = self.newly_needed(&buried, chosen).await?;
+        stays.extend(lost);
         for (run, ended) in &buried {
             let id = run.id();
             if !stays.contains_key(id)
@@ -54,7 +61,7 @@ impl Datastore {
                 stays.insert(id.clone(), why);
             }
             match stays.contains_key(id) {
-                true => self.unbury(id).await?,
+                true => self.unbury(run, request.now).await?,
                 false => self.close(run, *ended).await?,
             }
         }

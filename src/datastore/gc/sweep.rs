@@ -4,21 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::task::JoinSet;
 
-use super::mark::{Marks, Seen, each};
+use super::list::{Seen, each};
+use super::mark::Marks;
 use super::remove::Chosen;
 use super::{Class, FLOOR_US, GcError, Going, OldBlob, Plan, Request};
 use crate::datastore::Datastore;
 use crate::datastore::layout as keys;
 use crate::datastore::object::{Cleaning, Key, Leftovers, Listed, StoreError, join};
 use crate::datastore::refs::Names;
-use crate::datastore::sealed::{self, Nonce};
+use crate::datastore::sealed::{self, Kind, Nonce};
+use crate::failpoint;
 use crate::model::digest::Digest;
 use crate::model::id::RunId;
 use crate::model::time::Timestamp;
 
 /// How many objects are removed at once.
 const SIDE_BY_SIDE: usize = 32;
-const KIND: [u8; 4] = *b"coll";
+const KIND: Kind = Kind::new(*b"coll", "the note of a collection", 0);
 
 /// How a run stands for whoever sweeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ enum State {
     Going,
     /// It is there, and has an end.
     Ended,
-    /// It is there and cannot be read, or was removed not long ago.
+    /// It is there and cannot be read or has lost its header, or was removed not long ago.
     Untouched,
     /// It was removed, and nobody reads it any more.
     Gone,
@@ -44,8 +46,10 @@ impl Datastore {
     /// The time, by the clock of the store: that of an object that is written for it.
     pub(super) async fn stamp(&self) -> Result<Timestamp, StoreError> {
         let key = keys::collected();
-        let bytes = sealed::seal(&key, KIND, Nonce::new(), &[]);
+        let bytes = sealed::seal(&key, &KIND, Nonce::new(), &[]);
+        failpoint::reach("gc.stamp", &key);
         self.store().put(&key, bytes).await?;
+        failpoint::reach("gc.stamped", &key);
         let mut now = Timestamp::default();
         each(self, keys::collections(), |listed| now = listed.modified).await?;
         Ok(now)
@@ -62,29 +66,20 @@ impl Datastore {
         let at_once = request.grace_us < FLOOR_US;
         let before = Timestamp(start.0.saturating_sub(request.grace_us));
         let goes: BTreeSet<RunId> = chosen.goes.iter().map(|it| it.run.clone()).collect();
-        let is_gone = |seen: &Seen| match seen.removed {
-            _ if goes.contains(&seen.run) => at_once,
-            Some(removed) => seen.since.is_none() && removed < before,
-            None => false,
-        };
-        let (gone, there): (Vec<_>, Vec<_>) = self.seen().await?.into_iter().partition(is_gone);
-        let is_left = |seen: &&Seen| going == Going::Planned && goes.contains(&seen.run);
-        let left: BTreeSet<_> = there
-            .iter()
-            .filter(is_left)
-            .map(|it| it.run.clone())
-            .collect();
-        let marks = self.mark(there.clone(), request, start).await?;
+        let stand = Standing::of(self.seen().await?, &goes, (going, at_once), before);
+        let marks = self.mark(stand.there.clone(), request, start).await?;
         let cutoff = cutoff(&marks, before, at_once)?;
+        let headless = stand.there.iter().filter(|it| it.is_headless());
         let mut plan = Plan {
             runs: goes.into_iter().collect(),
             stays: chosen.stays,
             unreadable: marks.unreadable.clone(),
+            headless: headless.map(|it| it.run.clone()).collect(),
             cutoff,
             left_before: Timestamp(cutoff.0.min(start.0.saturating_sub(FLOOR_US))),
             ..Plan::default()
         };
-        let needed = needed(&gone, &there, &left, marks);
+        let needed = needed(&stand, marks);
         plan.referred = needed.blobs.len() as u64;
         self.of_runs(&mut plan, &needed).await?;
         if plan.unreadable.is_empty() {
@@ -161,47 +156,63 @@ impl Datastore {
         mut plan: Plan,
         request: &Request<'_>,
     ) -> Result<Plan, GcError> {
-        let mut kept: BTreeSet<Key> = BTreeSet::new();
-        let blobs = plan.blobs.iter().map(|blob| Listed {
-            key: keys::blob(&blob.digest),
-            size: blob.size,
-            modified: blob.modified,
-        });
-        let others = plan.others.iter().map(|(_, listed)| listed.clone());
-        let mut waiting = blobs.chain(others);
+        let kept = self.remove_all(&plan, request).await?;
+        plan.blobs
+            .retain(|blob| kept.is_empty() || !kept.contains(&keys::blob(&blob.digest)));
+        plan.others
+            .retain(|(_, listed)| !kept.contains(&listed.key));
+        plan.leftovers = match plan.leftovers.count {
+            0 => Leftovers::default(),
+            _ => {
+                let clean = self.store().leftovers(plan.left_before, Cleaning::Remove);
+                clean.await?
+            }
+        };
+        Ok(plan)
+    }
+
+    /// Removes the objects that go, several at once. Gives those to which somebody refers by now.
+    async fn remove_all(
+        &self,
+        plan: &Plan,
+        request: &Request<'_>,
+    ) -> Result<BTreeSet<Key>, GcError> {
+        let mut kept = BTreeSet::new();
+        let mut waiting = plan.objects();
         let mut removing = JoinSet::new();
         loop {
             while removing.len() < SIDE_BY_SIDE
                 && let Some(listed) = waiting.next()
             {
                 let store = self.store().clone();
-                removing.spawn(async move { (store.remove(&listed).await, listed) });
+                removing.spawn(async move {
+                    failpoint::reach("gc.remove", &listed.key);
+                    (store.remove(&listed).await, listed)
+                });
             }
             let Some(done) = removing.join_next().await else {
-                break;
+                return Ok(kept);
             };
             let (removed, listed) = join(done);
             match removed? {
                 true => (request.removed)(),
-                // Somebody refers to it now.
                 false => drop(kept.insert(listed.key)),
             }
         }
-        drop(waiting);
-        plan.blobs
-            .retain(|blob| kept.is_empty() || !kept.contains(&keys::blob(&blob.digest)));
-        plan.others
-            .retain(|(_, listed)| !kept.contains(&listed.key));
-        let clean = self.store().leftovers(plan.left_before, Cleaning::Remove);
-        plan.leftovers = match plan.leftovers.count {
-            0 => Leftovers::default(),
-            _ => clean.await?,
-        };
-        Ok(plan)
     }
 }
 
 impl Plan {
+    /// All objects that go.
+    fn objects(&self) -> impl Iterator<Item = Listed> + '_ {
+        let blobs = self.blobs.iter().map(|blob| Listed {
+            key: keys::blob(&blob.digest),
+            size: blob.size,
+            modified: blob.modified,
+        });
+        blobs.chain(self.others.iter().map(|(_, listed)| listed.clone()))
+    }
+
     /// Lets an object go when it is old enough.
     fn take(&mut self, class: Class, listed: Listed) {
         match listed.modified < self.cutoff {
@@ -225,24 +236,56 @@ fn cutoff(marks: &Marks, before: Timestamp, at_once: bool) -> Result<Timestamp, 
     Ok(cutoff)
 }
 
+/// How all runs stand that there are or were.
+struct Standing {
+    /// They were removed, and nobody reads them any more.
+    gone: Vec<Seen>,
+    /// The others; some may have been removed not long ago.
+    there: Vec<Seen>,
+    /// Those of the others of which it is only planned that they go.
+    left: BTreeSet<RunId>,
+}
+
+impl Standing {
+    fn of(
+        seen: Vec<Seen>,
+        goes: &BTreeSet<RunId>,
+        (going, at_once): (Going, bool),
+        before: Timestamp,
+    ) -> Self {
+        let is_gone = |seen: &Seen| match seen.removed {
+            _ if goes.contains(&seen.run) => at_once,
+            Some(removed) => seen.since.is_none() && removed < before,
+            None => false,
+        };
+        let (gone, there): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_gone);
+        let left = there
+            .iter()
+            .filter(|seen| going == Going::Planned && goes.contains(&seen.run));
+        let left = left.map(|it| it.run.clone()).collect();
+        Self { gone, there, left }
+    }
+}
+
 /// What is referred to by runs that are there, and by those that were removed not long ago.
-fn needed(gone: &[Seen], there: &[Seen], left: &BTreeSet<RunId>, marks: Marks) -> Needed {
+fn needed(stand: &Standing, marks: Marks) -> Needed {
     let mut needed = Needed {
         runs: BTreeMap::new(),
         snapshots: BTreeSet::new(),
         blobs: Names::default(),
     };
-    for seen in gone {
+    for seen in &stand.gone {
         needed.runs.insert(seen.run.clone(), State::Gone);
     }
-    for seen in there {
+    for seen in &stand.there {
         needed.runs.insert(seen.run.clone(), State::Untouched);
     }
-    let is_there = there.iter().filter(|it| it.since.is_some());
-    let is_there: BTreeSet<RunId> = is_there.map(|it| it.run.clone()).collect();
+    let is_there = stand.there.iter().filter(|it| it.since.is_some());
+    let is_there: BTreeSet<&RunId> = is_there.map(|it| &it.run).collect();
     for marked in marks.runs {
+        let is_left = stand.left.contains(&marked.run);
         let state = match marked.has_ended {
-            _ if !is_there.contains(&marked.run) || left.contains(&marked.run) => State::Untouched,
+            _ if is_left || !is_there.contains(&marked.run) => State::Untouched,
             true => State::Ended,
             false => State::Going,
         };

@@ -551,6 +551,7 @@ impl ObjectStore for LocalStore {
         self.blocking(move |root| {
             let path = root.file(&seen.key);
             let wrong = |e| StoreError::of("delete", path.display(), e);
+            failpoint::pass("local.remove", &seen.key).map_err(wrong)?;
             age::remove(&root.path, &path, seen.modified).map_err(wrong)
         })
         .await

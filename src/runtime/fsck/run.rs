@@ -27,15 +27,19 @@ pub(super) async fn check(
     report: &mut Report,
 ) -> Result<Referred, FsckError> {
     let mut referred = Referred::new();
-    let run = match datastore.run(id).await {
-        Ok(run) => run,
-        Err(error) => {
-            let (key, what) = wrong(datastore, id, error)?;
-            let fault = Fault::of_run(id, Kind::Header, key, what);
-            report.faults.push(fault);
-            return Ok(referred);
-        }
+    let (run, error) = super::open(datastore, id).await?;
+    if let Some(error) = error {
+        let (key, what) = wrong(datastore, id, error)?;
+        report.faults.push(header(id, key, what, run.is_some()));
+    }
+    let Some(run) = run else {
+        return Ok(referred);
     };
+    if matches!(run.is_another().await, Ok(true)) {
+        let what = "it is not the one with which the journal begins".to_owned();
+        let key = datastore.header_key(id);
+        report.faults.push(header(id, key, what, true));
+    }
     let before = report.faults.len();
     code(datastore, &run, &mut referred, report).await?;
     take(&mut referred, &Refs::of_header(run.header()));
@@ -51,6 +55,16 @@ pub(super) async fn check(
     Ok(referred)
 }
 
+/// The fault of a header, which can be had back where the journal has another copy.
+fn header(id: &RunId, key: String, what: String, is_kept: bool) -> Fault {
+    let mut fault = Fault::of_run(id, Kind::Header, key, what);
+    match is_kept {
+        true => fault.remedy = Remedy::Rebuild,
+        false => fault.what += ", and the journal does not begin with it",
+    }
+    fault
+}
+
 /// Where something of a run is that is damaged, missing or not understood, and what is wrong with it.
 fn wrong(
     datastore: &Datastore,
@@ -61,6 +75,10 @@ fn wrong(
         RunError::Damaged { key, what, .. } => Ok((key.to_string(), what)),
         RunError::Newer { key, version, .. } => Ok((key.to_string(), newer(version))),
         RunError::Missing { .. } => Ok((datastore.header_key(run), "it is missing".to_owned())),
+        RunError::Headless { .. } => {
+            let what = "it is missing though the journal is there; or the run is just being copied";
+            Ok((datastore.header_key(run), what.to_owned()))
+        }
         error => Err(error.into()),
     }
 }
@@ -121,14 +139,15 @@ async fn journal(
     report: &mut Report,
 ) -> Result<(), FsckError> {
     let mut next = 0;
-    for number in run.segment_numbers().await? {
+    let mut segments = run.read_ahead(run.segment_numbers().await?);
+    while let Some((number, events)) = segments.next().await {
         for gap in (next..number).take(GAPS as usize) {
             let what = "it is missing though later ones are there".to_owned();
             let fault = Fault::of_run(run.id(), Kind::Segment, run.segment_key(gap), what);
             report.faults.push(fault);
         }
         next = number + 1;
-        let events = match run.read_segment(number).await {
+        let events = match events {
             Ok(events) => events,
             Err(error) => {
                 let what = match error {

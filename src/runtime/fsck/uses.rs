@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Fault, FsckError, NAMED, Remedy};
-use crate::datastore::{Datastore, Run, RunError};
+use crate::datastore::{Datastore, Run};
 use crate::model::artifact::ValueAt;
 use crate::model::digest::Digest;
 use crate::model::event::Event;
@@ -26,18 +26,15 @@ pub(super) async fn find(
     }
     let mut uses = Uses(of);
     for id in runs {
-        let run = match datastore.run(id).await {
-            Ok(run) => run,
-            // What is wrong with its header is a fault of its own.
-            Err(RunError::Damaged { .. } | RunError::Newer { .. } | RunError::Missing { .. }) => {
-                continue;
-            }
-            Err(error) => return Err(error.into()),
+        // What is wrong with its header is a fault of its own.
+        let (Some(run), _) = super::open(datastore, id).await? else {
+            continue;
         };
         uses.code(datastore, &run).await;
-        for segment in run.segment_numbers().await? {
+        let mut segments = run.read_ahead(run.segment_numbers().await?);
+        while let Some((_, events)) = segments.next().await {
             // What cannot be read is a fault of its own.
-            for event in run.read_segment(segment).await.unwrap_or_default() {
+            for event in events.unwrap_or_default() {
                 uses.event(datastore, &run, &event).await;
             }
         }

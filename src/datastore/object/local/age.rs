@@ -14,6 +14,7 @@ use std::time::UNIX_EPOCH;
 use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 use super::is_absent;
+use crate::failpoint;
 use crate::model::time::Timestamp;
 
 /// When a file was written or refreshed.
@@ -69,6 +70,7 @@ pub(super) fn remove(root: &Path, path: &Path, seen: Timestamp) -> io::Result<bo
         return Ok(!path.try_exists()?);
     }
     fs::remove_file(path)?;
+    failpoint::reach("local.removed", path.display());
     // Whoever wants an empty directory makes it again.
     let mut above = path.ancestors().skip(1).take_while(|dir| *dir != root);
     while above.next().is_some_and(|dir| fs::remove_dir(dir).is_ok()) {}

@@ -13,6 +13,7 @@ use rustix::fs::FlockOperation;
 
 use super::super::{Cleaning, Leftovers};
 use super::age;
+use crate::failpoint;
 use crate::model::time::Timestamp;
 
 /// How the names of temporary files begin.
@@ -69,7 +70,7 @@ pub(super) fn of(dir: &Path, before: Timestamp, cleaning: Cleaning) -> io::Resul
             continue;
         }
         if cleaning == Cleaning::Remove {
-            fs::remove_file(entry.path())?;
+            clean(&entry.path())?;
         }
         found.count += 1;
         found.bytes += metadata.len();
@@ -96,5 +97,10 @@ fn remove_left(entry: &DirEntry, now: SystemTime) -> io::Result<()> {
     }
     let file = File::open(entry.path())?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-    fs::remove_file(entry.path())
+    clean(&entry.path())
+}
+
+fn clean(path: &Path) -> io::Result<()> {
+    failpoint::pass("local.clean", path.display())?;
+    fs::remove_file(path)
 }
