@@ -2,6 +2,11 @@
 //!
 //! `cargo bench --bench s3` prints tables. The server is moto, in one process of Python: what is
 //! compared is only ever what was measured on the same server a moment apart.
+//!
+//! A server in Python is most of what is measured then. `WRUN_BENCH_S3=http://127.0.0.1:8014` has the blobs compared on
+//! a server that runs there already, takes `test` for both halves of the credentials, and has a bucket `bucket`:
+//! `s3s-fs --access-key test --secret-key test --host 127.0.0.1 --port 8014 DIR` (crate `s3s-fs` 0.14.1, feature
+//! `binary`; `DIR/bucket` is the bucket).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,11 +56,14 @@ fn main() {
     println!("load {} before the first run", table::load());
     let runtime = tokio::runtime::Runtime::new().expect("the system gives an event loop");
     table::print("Requests of a run of 10,000 small tasks", &requests(&moto));
-    let rows = runtime.block_on(objects(&moto));
-    table::print(
-        "Blobs against the plain SDK, same parts, same server",
-        &rows,
-    );
+    let named = std::env::var("WRUN_BENCH_S3").ok();
+    let (server, endpoint) = match named {
+        Some(endpoint) => (endpoint.clone(), endpoint),
+        None => ("moto".to_owned(), moto.endpoint()),
+    };
+    let rows = runtime.block_on(objects(&endpoint));
+    let title = format!("Blobs against the plain SDK, same parts, same server ({server})");
+    table::print(&title, &rows);
     table::print("A bad wire", &faults(&moto));
     println!("\nload {} after the last run", table::load());
 }
@@ -119,11 +127,11 @@ struct Bench {
     blobs: Blobs,
 }
 
-async fn objects(moto: &Moto) -> Vec<Row> {
+async fn objects(endpoint: &str) -> Vec<Row> {
     let credentials = Credentials::new("test", "test", None, None, "bench");
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .endpoint_url(moto.endpoint())
+        .endpoint_url(endpoint)
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();

@@ -12,6 +12,8 @@ use std::fmt;
 use aws_config::BehaviorVersion;
 pub use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// How AWS is reached: credentials, region, endpoints, HTTP client, as the machine is set up.
@@ -68,6 +70,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What an answer says is wrong; `clock` is how far this machine's clock is off, where known.
+    fn of_answer(code: &str, status: u16, message: &str, clock: Option<Skew>) -> Self {
+        let kind = Self::of_code(code, status);
+        let is_off = clock.is_some_and(Skew::matters);
+        // Answers without a body, those to HEAD, have no code.
+        let refused = kind == Self::Credentials || (kind == Self::Denied && code.is_empty());
+        let says = ["Signature expired", "Signature not yet current"];
+        match refused && (is_off || says.iter().any(|text| message.contains(text))) {
+            true => Self::Clock,
+            false => kind,
+        }
+    }
+
     /// Whether the same request may succeed a little later.
     pub fn may_pass(self) -> bool {
         matches!(self, Self::Throttled | Self::Unreachable | Self::Service)
@@ -107,6 +122,8 @@ impl Kind {
             | "BadDigest"
             | "XAmzContentChecksumMismatch"
             | "InternalError" => Self::Service,
+            // What a server cannot do today it cannot do in half a minute.
+            "NotImplemented" => Self::Refused,
             "SlowDown"
             | "Throttling"
             | "ThrottlingException"
@@ -118,6 +135,7 @@ impl Kind {
                 403 => Self::Denied,
                 404 => Self::Missing,
                 429 | 503 => Self::Throttled,
+                501 => Self::Refused,
                 500.. => Self::Service,
                 // An error inside of an answer that began well.
                 ..300 => Self::Service,
@@ -157,10 +175,14 @@ impl Trouble {
             SdkError::ServiceError(context) => {
                 let (answer, status) = (context.err(), context.raw().status());
                 let code = answer.code().map(str::to_owned);
-                let kind = Kind::of_code(code.as_deref().unwrap_or_default(), status);
-                let mut message = answer
-                    .message()
-                    .map_or_else(|| format!("status {status}"), str::to_owned);
+                let message = answer.message();
+                let mut message = message.map_or_else(|| format!("status {status}"), str::to_owned);
+                let clock = context.raw().header("date").and_then(Skew::since);
+                let code_text = code.as_deref().unwrap_or_default();
+                let kind = Kind::of_answer(code_text, status, &message, clock);
+                if let (Kind::Clock, Some(clock)) = (kind, clock.filter(|it| it.matters())) {
+                    message = format!("{message} ({clock})");
+                }
                 if let (Kind::Region, Some(region)) =
                     (kind, context.raw().header("x-amz-bucket-region"))
                 {
@@ -197,7 +219,7 @@ impl Trouble {
             Kind::Denied => format!("allow `{}` in the policy of these credentials", self.action),
             Kind::Missing => "create it, or correct its name".into(),
             Kind::Throttled => "wait a little, or ask for a higher limit of requests".into(),
-            Kind::Clock => "set the clock of this machine: it differs from that of AWS by more than 5 minutes".into(),
+            Kind::Clock => "set the clock of this machine, e.g. `timedatectl set-ntp true`: AWS refuses what was signed minutes ago or ahead of time".into(),
             Kind::Unreachable => "look at the network, at `AWS_ENDPOINT_URL`, and at the region".into(),
             Kind::Service => "try again later".into(),
             Kind::Refused => "`wrun doctor` checks how AWS is set up".into(),
@@ -264,6 +286,48 @@ impl Status for aws_smithy_runtime_api::client::orchestrator::HttpResponse {
     }
 }
 
+/// By how much the clock of this machine is ahead of that of AWS, in seconds; behind it where negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Skew(i64);
+
+impl Skew {
+    /// What the SDK takes for a clock that is wrong; services are content with a little more.
+    const TOO_MUCH: u64 = 4 * 60;
+
+    /// That of an answer which came now, by the header `date` in it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is wrong is the clock of the machine itself, and nothing depends on it but a message"
+    )]
+    fn since(date: &str) -> Option<Self> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Self::between(i64::try_from(now.ok()?.as_secs()).ok()?, date)
+    }
+
+    fn between(now_s: i64, date: &str) -> Option<Self> {
+        let date = DateTime::from_str(date, Format::HttpDate).ok()?;
+        Some(Self(now_s - date.secs()))
+    }
+
+    /// Whether AWS may refuse requests for it.
+    fn matters(self) -> bool {
+        self.0.unsigned_abs() > Self::TOO_MUCH
+    }
+}
+
+impl fmt::Display for Skew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = (self.0.unsigned_abs() + 30) / 60;
+        let much = match minutes {
+            0..180 => format!("{minutes} minutes"),
+            180..4320 => format!("{} hours", (minutes + 30) / 60),
+            _ => format!("{} days", (minutes + 720) / 1440),
+        };
+        let way = if self.0 < 0 { "behind" } else { "ahead of" };
+        write!(f, "the clock of this machine is {much} {way} that of AWS")
+    }
+}
+
 /// An error with its causes, in one line.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -288,5 +352,51 @@ fn unsent(text: &str) -> Kind {
         Kind::Region
     } else {
         Kind::Unreachable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: &str = "Mon, 23 Nov 2026 12:00:00 GMT";
+    const NOON_S: i64 = 1_795_435_200;
+
+    #[test]
+    fn a_clock_is_said_to_be_ahead_or_behind_and_by_how_much() {
+        let said = |seconds: i64| {
+            let skew = Skew::between(NOON_S + seconds, NOON).expect("a date");
+            (skew.matters(), skew.to_string())
+        };
+        let of = |much: &str| format!("the clock of this machine is {much} that of AWS");
+        assert_eq!(said(0), (false, of("0 minutes ahead of")));
+        assert_eq!(said(240), (false, of("4 minutes ahead of")));
+        assert_eq!(said(-241), (true, of("4 minutes behind")));
+        assert_eq!(said(3_600), (true, of("60 minutes ahead of")));
+        assert_eq!(said(-7 * 3_600), (true, of("7 hours behind")));
+        assert_eq!(said(9 * 86_400), (true, of("9 days ahead of")));
+        assert_eq!(Skew::between(NOON_S, "noon"), None);
+    }
+
+    #[test]
+    fn what_a_wrong_clock_breaks_is_not_taken_for_wrong_credentials() {
+        let hour = Some(Skew(3_600));
+        let good = Some(Skew(2));
+        let kind = |code, message, clock| Kind::of_answer(code, 403, message, clock);
+        let signature = "SignatureDoesNotMatch";
+        assert_eq!(kind(signature, "", good), Kind::Credentials);
+        assert_eq!(kind(signature, "", None), Kind::Credentials);
+        assert_eq!(kind(signature, "", hour), Kind::Clock);
+        assert_eq!(kind("RequestTimeTooSkewed", "", good), Kind::Clock);
+        let expired = "Signature expired: 20261123T110000Z is now earlier than 20261123T115500Z";
+        assert_eq!(
+            kind("InvalidSignatureException", expired, None),
+            Kind::Clock
+        );
+        let early = "Signature not yet current: 20261123T130000Z is still later than";
+        assert_eq!(kind(signature, early, None), Kind::Clock);
+        assert_eq!(kind("", "", hour), Kind::Clock);
+        // A permission that is missing is missing at any time.
+        assert_eq!(kind("AccessDenied", "", hour), Kind::Denied);
     }
 }

@@ -26,6 +26,7 @@ use wrun::model::time::Timestamp;
 use wrun::scheduler::{Assignment, Branch, Command, Policy, Scheduler};
 
 const INFRASTRUCTURE_RETRIES: u32 = 2;
+const RECLAIMS: u32 = 4;
 const MAX_TURNS: u32 = 3;
 
 /// A part of a flow with one way in and one way out.
@@ -305,13 +306,14 @@ fn record(result: Result<Outcome, Failure>, artifacts: Vec<Artifact>) -> Box<Rec
     })
 }
 
-const KINDS: [FailureKind; 7] = [
+const KINDS: [FailureKind; 8] = [
     FailureKind::Error,
     FailureKind::Panic,
     FailureKind::Infrastructure,
     FailureKind::Limit(Limit::Time),
     FailureKind::Infrastructure,
     FailureKind::Trap,
+    FailureKind::Reclaimed,
     FailureKind::Fatal,
 ];
 
@@ -326,7 +328,7 @@ struct Run {
     commands: Vec<Vec<Command>>,
     succeeded: BTreeMap<TaskId, Vec<(String, Digest)>>,
     attempts: BTreeMap<TaskId, u32>,
-    failures: BTreeMap<TaskId, (u32, u32)>,
+    failures: BTreeMap<TaskId, (u32, u32, u32)>,
     end: Option<RunStatus>,
 }
 
@@ -340,6 +342,7 @@ fn scheduler(graph: &Arc<FlowGraph>) -> Scheduler {
     let policy = Policy {
         max_items: 3,
         infrastructure_retries: INFRASTRUCTURE_RETRIES,
+        reclaims: RECLAIMS,
     };
     Scheduler::new(graph.clone(), &[], policy)
 }
@@ -404,9 +407,11 @@ impl Run {
             "`{task}` has succeeded already"
         );
         self.attempts.insert(task.clone(), next);
-        let (own, infrastructure) = self.failures.get(task).copied().unwrap_or_default();
+        let spent = self.failures.get(task).copied().unwrap_or_default();
+        let (own, infrastructure, reclaims) = spent;
         assert!(own <= step.retry.map_or(0, |retry| retry.times));
         assert!(infrastructure <= INFRASTRUCTURE_RETRIES);
+        assert!(reclaims <= RECLAIMS);
         assert_eq!(assignment.branches.is_some(), step.join);
         if let Some(branches) = &assignment.branches {
             self.check_branches(assignment, branches);
@@ -485,11 +490,11 @@ impl Run {
         let (task, attempt) = (assignment.task.clone(), assignment.attempt);
         let record = if failures > 0 && tape.pick(16) < failures {
             let kind = KINDS[tape.pick(KINDS.len())];
-            let (own, infrastructure) = self.failures.entry(task.clone()).or_default();
-            *(if kind.is_infrastructure() {
-                infrastructure
-            } else {
-                own
+            let spent = self.failures.entry(task.clone()).or_default();
+            *(match kind {
+                FailureKind::Infrastructure => &mut spent.1,
+                FailureKind::Reclaimed => &mut spent.2,
+                _ => &mut spent.0,
             }) += 1;
             record(Err(Failure::new(kind, "it broke")), Vec::new())
         } else {
@@ -753,6 +758,7 @@ fn a_foreach_of_100_000_elements_costs_little_for_each() {
     let policy = Policy {
         max_items: COUNT,
         infrastructure_retries: 0,
+        reclaims: 0,
     };
     let mut scheduler = Scheduler::new(graph.clone(), &[], policy);
     let started = std::time::Instant::now();

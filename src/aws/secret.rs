@@ -19,7 +19,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Kind, Trouble, chain};
+use super::{Kind, Skew, Trouble, chain};
 
 /// The longest answer, in bytes: a secret has at most 64 KiB, which JSON may spell six times as long.
 const MAX_ANSWER: usize = 1 << 20;
@@ -194,6 +194,7 @@ async fn ask_once(
     let answer = client.request(request).await;
     let answer = answer.map_err(|error| service.trouble(Kind::Unreachable, chain(&error)))?;
     let status = answer.status().as_u16();
+    let date = answer.headers().get("date").cloned();
     let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
     let body = body.map_err(|error| service.trouble(Kind::Service, error.to_string()))?;
     let mut body = Vec::from(body.to_bytes());
@@ -201,7 +202,12 @@ async fn ask_once(
     body.zeroize();
     match (status, said) {
         (200, Ok(answer)) => Ok(answer),
-        (status, said) => Err(refusal(service, status, &said.unwrap_or_default())),
+        (status, said) => {
+            let clock = date
+                .as_ref()
+                .and_then(|date| Skew::since(date.to_str().ok()?));
+            Err(refusal(service, (status, clock), &said.unwrap_or_default()))
+        }
     }
 }
 
@@ -263,7 +269,7 @@ fn signed(
 }
 
 /// What a service says that does not give the value.
-fn refusal(service: &Service, status: u16, said: &Value) -> Trouble {
+fn refusal(service: &Service, (status, clock): (u16, Option<Skew>), said: &Value) -> Trouble {
     let text = |names: [&str; 2]| {
         let found = names.iter().find_map(|name| said.get(name)?.as_str());
         found.map(str::to_owned)
@@ -273,10 +279,16 @@ fn refusal(service: &Service, status: u16, said: &Value) -> Trouble {
         let code = code.rsplit('#').next().unwrap_or_default();
         code.split(':').next().unwrap_or_default().to_owned()
     });
+    let message = text(["message", "Message"]);
+    let mut message = message.unwrap_or_else(|| format!("status {status}"));
+    let kind = Kind::of_answer(code.as_deref().unwrap_or_default(), status, &message, clock);
+    if let (Kind::Clock, Some(clock)) = (kind, clock.filter(|it| it.matters())) {
+        message = format!("{message} ({clock})");
+    }
     Trouble {
         action: service.action,
-        kind: Kind::of_code(code.as_deref().unwrap_or_default(), status),
-        message: text(["message", "Message"]).unwrap_or_else(|| format!("status {status}")),
+        kind,
+        message,
         code,
     }
 }
@@ -296,14 +308,14 @@ mod tests {
     #[test]
     fn what_a_service_refuses_is_understood() {
         let said = json!({ "__type": "com.amazonaws.x#ParameterNotFound", "message": "no" });
-        let trouble = refusal(&PARAMETER_STORE, 400, &said);
+        let trouble = refusal(&PARAMETER_STORE, (400, None), &said);
         assert_eq!(trouble.kind, Kind::Missing);
         assert_eq!(
             trouble.to_string(),
             "`ssm:GetParameter`: ParameterNotFound: no"
         );
         let said = json!({ "__type": "AccessDeniedException", "Message": "you may not" });
-        let trouble = refusal(&SECRETS_MANAGER, 400, &said);
+        let trouble = refusal(&SECRETS_MANAGER, (400, None), &said);
         assert_eq!(trouble.kind, Kind::Denied);
         assert!(trouble.hint().contains("secretsmanager:GetSecretValue"));
     }

@@ -8,6 +8,7 @@ use super::explain;
 use super::output::{Color, Output};
 use crate::config::{Environment, Flags, Settings};
 use crate::model::time::Timestamp;
+use crate::task::at_hand::AtHand;
 
 /// What every command may use.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Context {
     pub datastore_flag: Option<String>,
     /// Where to write.
     pub out: Output,
+    /// Values of secrets that services were asked for.
+    pub at_hand: AtHand,
 }
 
 impl Context {
@@ -35,6 +38,7 @@ impl Context {
             directory,
             datastore_flag: global.datastore.clone(),
             out: Output::new(global.color, global.json, global.quiet),
+            at_hand: AtHand::default(),
         })
     }
 

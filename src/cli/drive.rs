@@ -38,7 +38,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the system does not say where the running program is, or `settings` name no datastore.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, CliError> {
+    pub(crate) fn new(settings: &Settings, cx: &Context) -> Result<Self, CliError> {
         let (listener, events) = std::sync::mpsc::channel();
         let (ask, interrupts) = tokio::sync::mpsc::unbounded_channel();
         let machine = Machine {
@@ -50,6 +50,7 @@ impl Stage {
                 settings: told(settings),
                 datastore: settings.datastore.parse()?,
             }),
+            at_hand: cx.at_hand.clone(),
         };
         Ok(Self {
             machine,

@@ -412,6 +412,13 @@ impl From<CheckError> for CliError {
                 Kind::Unavailable,
                 "enable or mend one of them; `batch.platform` says of which kind it must be".to_owned(),
             ),
+            CheckError::Region { sent, .. } => (
+                Kind::Usage,
+                format!(
+                    "`AWS_REGION={} wrun attach` finds them",
+                    sent.region.as_deref().unwrap_or_default()
+                ),
+            ),
             CheckError::Request { source, .. } => (Kind::Unavailable, source.hint()),
         };
         Self::from_error(kind, &error).hint(hint)

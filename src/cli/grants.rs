@@ -37,7 +37,7 @@ impl Allow {
             all.all.push(grant);
         }
         let variable = |name: &str| std::env::var(name).ok();
-        let around = Surroundings::new(&variable, cx.now());
+        let around = Surroundings::new(&variable, cx.now()).holding(&cx.at_hand);
         let filled = grants::fill(&mut all, &around).await;
         filled.map_err(|error| no_value(&error))?;
         for grant in all.iter_mut() {

@@ -187,6 +187,12 @@ const KEYS: &[Key] = &[
         |s| quantity::show_time(s.limits.answer_ms),
     ),
     key(
+        "limits.reclaims",
+        "how often a task is made again whose machine was taken away",
+        |s, v, _| set(&mut s.limits.reclaims, whole(v, 0, 1_000_000)),
+        |s| s.limits.reclaims.to_string(),
+    ),
+    key(
         "executor",
         "where attempts are made: `local` or `batch`",
         |s, v, _| set(&mut s.executor, batch::executor(v)),

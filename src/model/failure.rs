@@ -48,6 +48,8 @@ pub enum FailureKind {
     Contract,
     /// The machinery failed and not the step: a cell was lost, a host was reclaimed, a disk was full.
     Infrastructure,
+    /// The machine that made the attempt was taken away, as the provider of spot machines may at any time.
+    Reclaimed,
     /// What the step reads is not what was stored: a blob or a part of the journal is damaged or gone.
     Damaged,
     /// The run was cancelled while the attempt was running.
@@ -61,19 +63,22 @@ impl FailureKind {
             Self::Error | Self::Panic | Self::Trap => true,
             Self::Limit(limit) => !matches!(limit, Limit::Turns | Limit::Items),
             Self::Fatal | Self::Denied | Self::Contract | Self::Cancelled => false,
-            Self::Infrastructure | Self::Damaged => false,
+            Self::Infrastructure | Self::Reclaimed | Self::Damaged => false,
         }
     }
 
     /// Whether the step is not to blame, so that trying again is not charged to its retries.
     pub fn is_infrastructure(self) -> bool {
-        self == Self::Infrastructure
+        matches!(self, Self::Infrastructure | Self::Reclaimed)
     }
 
     /// Whether it says something about the step, and not about the machine, the datastore or the
     /// one who cancelled.
     pub fn is_of_the_step(self) -> bool {
-        !matches!(self, Self::Infrastructure | Self::Damaged | Self::Cancelled)
+        !matches!(
+            self,
+            Self::Infrastructure | Self::Reclaimed | Self::Damaged | Self::Cancelled
+        )
     }
 }
 
@@ -96,6 +101,7 @@ impl fmt::Display for FailureKind {
             Self::Denied => "denied",
             Self::Contract => "broken contract",
             Self::Infrastructure => "infrastructure",
+            Self::Reclaimed => "reclaimed",
             Self::Damaged => "damaged data",
             Self::Cancelled => "cancelled",
         })

@@ -38,6 +38,8 @@ pub struct Limits {
     pub answer_mib: u64,
     /// The longest time from a request over HTTP to the end of its answer, in milliseconds.
     pub answer_ms: u64,
+    /// How often one task is made again because its machine was taken away.
+    pub reclaims: u32,
 }
 
 impl Default for Limits {
@@ -53,6 +55,7 @@ impl Default for Limits {
             items: 1_000_000,
             answer_mib: 1024,
             answer_ms: 5 * 60 * 1000,
+            reclaims: 100,
         }
     }
 }

@@ -116,6 +116,19 @@ pub struct JobSpec {
     pub lists: Vec<Value>,
     /// The attempts, in the order of the children of an array job.
     pub attempts: Vec<AttemptSpec>,
+    /// Where the job was submitted to, so that whoever takes the run over looks there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
+}
+
+/// Where a job was submitted to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Sent {
+    /// The queue: its name or ARN.
+    pub queue: String,
+    /// The region of the queue, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 /// One attempt to make.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::driver;
-use super::elsewhere;
+use super::elsewhere::{self, TakeOverError};
 use super::memo::Notes;
 use super::past::{self, PastError, Program};
 use super::resume::Taking;
@@ -50,6 +50,15 @@ pub enum AttachError {
     Store(#[from] StoreError),
 }
 
+impl From<TakeOverError> for AttachError {
+    fn from(error: TakeOverError) -> Self {
+        match error {
+            TakeOverError::Run(error) => error.into(),
+            TakeOverError::Check(error) => error.into(),
+        }
+    }
+}
+
 impl From<RunError> for AttachError {
     fn from(error: RunError) -> Self {
         Self::Past(error.into())
@@ -87,16 +96,18 @@ pub async fn attach(
     // What is taken over later is this one: whoever came in between has another.
     let over = check_free(&run, machine).await?;
     let program = Program::of(datastore, modules, run.header()).await?;
-    let secrets = start::secrets(&run, None, &*machine.clock).await;
+    let secrets = start::secrets(&run, None, &*machine.clock, &machine.at_hand).await;
     let site = start::site(datastore, &run, program, &machine.launcher, secrets);
     let notes = Arc::new(Notes::default());
-    let (mut past, mut open) = (Vec::new(), Open::default());
+    let (mut past, mut open, mut ended) = (Vec::new(), Open::default(), BTreeSet::new());
     let scheduler = past::scheduler(run.header(), &site.graph);
     let fold = past::fold(&run, scheduler, async |event, answer, segment| {
         site.values.add(event);
         site.values.stored(std::slice::from_ref(event), segment);
         notes.stored(&site, std::slice::from_ref(event), segment);
         open.note(event);
+        let end = event.ending();
+        ended.extend(end.map(|(task, attempt, _)| (task.clone(), attempt)));
         past.push(event.clone());
         past.extend(answer.retrying);
     });
@@ -115,7 +126,7 @@ pub async fn attach(
         &header.grants,
     );
     let there = match there.await? {
-        Some(ready) => Some(ready.taking_over(&run).await?),
+        Some(ready) => Some(ready.taking_over(&run, &ended).await?),
         None => None,
     };
     let mine = driver::lease(machine.clock.now());

@@ -1,6 +1,6 @@
 //! Where a run's attempts are made: on this machine, elsewhere, or some here and some there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::batch::{Batch, Platform};
@@ -14,6 +14,8 @@ use crate::executor::router::Router;
 use crate::model::grant::{Grant, Grants};
 use crate::model::graph::FlowGraph;
 use crate::model::header::{ExecutorKind, RunHeader, StepSettings};
+use crate::model::id::TaskId;
+use crate::model::job::{AttemptSpec, JobSpec, Token};
 use crate::model::name::StepName;
 use crate::model::secret::Source;
 use crate::task::attempt::Clock;
@@ -33,7 +35,7 @@ pub struct Elsewhere {
 pub struct Ready {
     elsewhere: Elsewhere,
     client: Arc<Client>,
-    before: Vec<(crate::model::job::Token, crate::model::job::JobSpec)>,
+    before: Vec<(Token, JobSpec)>,
 }
 
 /// Says of every step where its attempts are made, where nobody has said it yet.
@@ -126,14 +128,35 @@ fn variable(name: &str, settings: &Batch) -> Option<String> {
 }
 
 impl Ready {
-    /// The same, knowing what an earlier driver of `run` has asked for.
+    /// The same, knowing what an earlier driver of `run` has asked for. Attempts that have `ended` are
+    /// in the journal.
     ///
     /// # Errors
-    /// When the datastore cannot be read.
-    pub async fn taking_over(mut self, run: &Run) -> Result<Self, RunError> {
-        self.before = batch::jobs_of(run).await?;
+    /// [`TakeOverError`] when it cannot be known what is in flight: then nothing may be submitted.
+    pub async fn taking_over(
+        mut self,
+        run: &Run,
+        ended: &BTreeSet<(TaskId, u32)>,
+    ) -> Result<Self, TakeOverError> {
+        let is_open = |it: &AttemptSpec| !ended.contains(&(it.task.clone(), it.attempt));
+        let mut jobs = batch::jobs_of(run).await?;
+        jobs.retain(|(_, spec)| spec.attempts.iter().any(is_open));
+        let sent = jobs.iter().filter_map(|(_, spec)| spec.sent.clone());
+        check::in_flight(&self.client, &sent.collect()).await?;
+        self.before = jobs;
         Ok(self)
     }
+}
+
+/// Why it cannot be known what an earlier driver has in flight.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeOverError {
+    /// Its jobs cannot be read.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Batch cannot be asked about them.
+    #[error(transparent)]
+    Check(#[from] CheckError),
 }
 
 /// The executor of a run: one for all steps, or a router over several.

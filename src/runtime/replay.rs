@@ -25,6 +25,7 @@ use crate::model::name::StepName;
 use crate::model::record::{LogChunk, Record};
 use crate::sandbox::{Launcher, Modules};
 use crate::scheduler::Assignment;
+use crate::task::at_hand::AtHand;
 use crate::task::attempt::{Clock, repeat_attempt};
 use crate::task::host::Listener;
 use crate::task::site::{Site, Slot};
@@ -138,7 +139,7 @@ pub async fn replay(
     let directory = tempfile::tempdir().map_err(ReplayError::Scratch)?;
     let scratch = datastore.scratch(directory.path());
     let program = Program::of(datastore, machine.modules, run.header()).await?;
-    let secrets = start::secrets(run, None, &*machine.clock).await;
+    let secrets = start::secrets(run, None, &*machine.clock, &AtHand::default()).await;
     let site = start::site(&scratch, run, program, &machine.launcher, secrets);
     let site = Arc::new(site);
     let ledger = Arc::new(Ledger::new(datastore.clone(), machine.compared.clone()));
@@ -269,7 +270,7 @@ impl Reader<'_> {
         let origin = self.datastore.run(run).await?;
         past::verify_code(self.datastore, origin.header()).await?;
         let program = Program::of(self.datastore, self.machine.modules, origin.header()).await?;
-        let secrets = start::secrets(&origin, None, &*self.machine.clock).await;
+        let secrets = start::secrets(&origin, None, &*self.machine.clock, &AtHand::default()).await;
         let launcher = &self.machine.launcher;
         let site = start::site(&own.datastore, &origin, program, launcher, secrets);
         // The values that it read are in the records of the run that took it over.

@@ -12,6 +12,7 @@ use crate::model::id::TaskId;
 use crate::model::name::StepName;
 use crate::model::record::{LogChunk, Record};
 use crate::sandbox::Launcher;
+use crate::task::at_hand::AtHand;
 use crate::task::attempt::{Clock, attempt_anew};
 use crate::task::host::Listener;
 use crate::task::site::Slot;
@@ -64,7 +65,7 @@ pub async fn spin(
     let step = step.ok_or_else(|| SpinError::NoStep(task.step.clone()))?;
     let directory = tempfile::tempdir().map_err(SpinError::Scratch)?;
     let scratch = datastore.scratch(directory.path());
-    let secrets = start::secrets(run, Some(&task.step), &*machine.1).await;
+    let secrets = start::secrets(run, Some(&task.step), &*machine.1, &AtHand::default()).await;
     let site = start::site(&scratch, run, program, machine.0, secrets);
     let before = Arc::new(past::told(datastore, run.header()).await?);
     let mut found = None;

@@ -34,6 +34,7 @@ use crate::sandbox::Launcher;
 use crate::sandbox::call::Profile;
 use crate::sandbox::engine::engine_id;
 use crate::scheduler::{Command, Policy, Scheduler};
+use crate::task::at_hand::AtHand;
 use crate::task::attempt::Clock;
 use crate::task::grants::Secrets;
 use crate::task::secret::Surroundings;
@@ -140,6 +141,8 @@ pub struct Machine {
     pub interrupts: UnboundedReceiver<Interrupt>,
     /// What is needed to have attempts made elsewhere; without it all are made here.
     pub elsewhere: Option<Elsewhere>,
+    /// Values of secrets that were asked for to see whether they are there.
+    pub at_hand: AtHand,
 }
 
 /// What a run continues.
@@ -182,6 +185,7 @@ pub fn policy(limits: &Limits) -> Policy {
     Policy {
         max_items: limits.items,
         infrastructure_retries: INFRASTRUCTURE_RETRIES,
+        reclaims: limits.reclaims,
     }
 }
 
@@ -251,7 +255,7 @@ pub async fn create(
     if let Some(origin) = &run.header().origin {
         datastore.refuse_removed(origin).await?;
     }
-    let secrets = secrets(&run, None, &*machine.clock).await;
+    let secrets = secrets(&run, None, &*machine.clock, &machine.at_hand).await;
     let site = Arc::new(site(datastore, &run, program, &machine.launcher, secrets));
     let mut scheduler = past::scheduler(run.header(), &site.graph);
     let commands = scheduler.start();
@@ -277,11 +281,19 @@ pub(super) async fn known(site: &Arc<Site>) -> Result<Box<dyn Known>, StoreError
     })
 }
 
-/// The secrets of `run`, or of one of its steps, as far as they are at hand here and now.
-pub(super) async fn secrets(run: &Run, step: Option<&StepName>, clock: &dyn Clock) -> Secrets {
+/// The secrets of `run`, or of one of its steps, as far as they are at hand here and now. What
+/// was `at_hand` is let go of: from now on they are what has the values.
+pub(super) async fn secrets(
+    run: &Run,
+    step: Option<&StepName>,
+    clock: &dyn Clock,
+    at_hand: &AtHand,
+) -> Secrets {
     let variable = |name: &str| std::env::var(name).ok();
-    let around = Surroundings::new(&variable, clock.now());
-    Secrets::of(&run.header().grants, step, &around).await
+    let around = Surroundings::new(&variable, clock.now()).holding(at_hand);
+    let secrets = Secrets::of(&run.header().grants, step, &around).await;
+    at_hand.clear();
+    secrets
 }
 
 /// What all attempts of `run` share.

@@ -16,6 +16,7 @@ use super::start;
 use crate::datastore::Datastore;
 use crate::datastore::jobs::new_token;
 use crate::datastore::run::{Run, RunError};
+use crate::executor::batch::verdict;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::id::TaskId;
 use crate::model::job::{JobId, JobSpec, Made, Said, Token};
@@ -24,6 +25,7 @@ use crate::sandbox::call::Profile;
 use crate::sandbox::engine::engine_id;
 use crate::sandbox::{Launcher, Modules};
 use crate::scheduler::Assignment;
+use crate::task::at_hand::AtHand;
 use crate::task::attempt::{Clock, failed, run_attempt};
 use crate::task::host::Listener;
 use crate::task::site::{Site, Slot};
@@ -191,7 +193,7 @@ impl Worker {
             })?;
             // Attempts of one job are of one step: this worker needs, and may read, no other's.
             let step = self.spec.attempts.get(index).map(|it| &it.task.step);
-            let secrets = start::secrets(&self.run, step, clock).await;
+            let secrets = start::secrets(&self.run, step, clock, &AtHand::default()).await;
             Ok(start::site(
                 &self.datastore,
                 &self.run,
@@ -206,8 +208,9 @@ impl Worker {
 
 /// Why an attempt has no result whose worker was asked to end.
 fn stopped() -> Failure {
-    let message = "the worker was asked to end: its host was reclaimed, or somebody ended the job";
-    Failure::new(FailureKind::Infrastructure, message)
+    // Its driver asks Batch whether it was this; here nobody knows.
+    let message = "the worker was asked to end: its host is being reclaimed";
+    Failure::new(FailureKind::Reclaimed, message).with_hint(verdict::RECLAIMED)
 }
 
 fn other_engine(driver: &str) -> Failure {

@@ -18,6 +18,8 @@ pub struct Policy {
     /// How often a task is tried again after failures of the infrastructure, at no charge to the
     /// step's own retries.
     pub infrastructure_retries: u32,
+    /// How often a task is made again because its machine was taken away, apart from those.
+    pub reclaims: u32,
 }
 
 impl Default for Policy {
@@ -25,6 +27,7 @@ impl Default for Policy {
         Self {
             max_items: 1_000_000,
             infrastructure_retries: 3,
+            reclaims: 100,
         }
     }
 }

@@ -25,20 +25,20 @@ impl Scheduler {
     /// The pause before another attempt, charged to whom it belongs; none when there is no other.
     fn pause(&mut self, key: &TaskKey, kind: FailureKind) -> Option<u64> {
         let retry = self.graph.step(key.0).retry;
-        let allowed = self.policy.infrastructure_retries;
-        let running = self.running.get_mut(key)?;
-        if kind.is_infrastructure() {
-            let before = running.infrastructure;
-            running.infrastructure += 1;
-            let pause = match before {
-                0 => 0,
-                n => doubled(INFRASTRUCTURE_PAUSE_MS, n - 1).min(LONGEST_INFRASTRUCTURE_PAUSE_MS),
-            };
-            return (before < allowed).then_some(pause);
+        let policy = self.policy;
+        let spent = &mut self.running.get_mut(key)?.spent;
+        match kind {
+            FailureKind::Infrastructure => {
+                once_more(&mut spent.infrastructure, policy.infrastructure_retries)
+            }
+            // A long task on cheap machines is taken away often, which says nothing about the next.
+            FailureKind::Reclaimed => once_more(&mut spent.reclaims, policy.reclaims),
+            _ => {
+                let retry = retry.filter(|it| kind.is_retryable() && spent.step < it.times)?;
+                spent.step += 1;
+                Some(doubled(retry.backoff_ms, spent.step - 1).min(LONGEST_PAUSE_MS))
+            }
         }
-        let retry = retry.filter(|retry| kind.is_retryable() && running.charged < retry.times)?;
-        running.charged += 1;
-        Some(doubled(retry.backoff_ms, running.charged - 1).min(LONGEST_PAUSE_MS))
     }
 
     fn retry(&mut self, key: &TaskKey, after_ms: u64, commands: &mut Vec<Command>) {
@@ -78,6 +78,17 @@ impl Scheduler {
         let failure = Some((task, attempt, failure));
         self.end(Ended { status, failure }, commands);
     }
+}
+
+/// Counts one more failure that is not the step's; the pause after it, none when `allowed` is spent.
+fn once_more(spent: &mut u32, allowed: u32) -> Option<u64> {
+    let before = *spent;
+    *spent += 1;
+    let pause = match before {
+        0 => 0,
+        n => doubled(INFRASTRUCTURE_PAUSE_MS, n - 1).min(LONGEST_INFRASTRUCTURE_PAUSE_MS),
+    };
+    (before < allowed).then_some(pause)
 }
 
 /// `pause` doubled `times` times.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::command::{Branch, Command};
 use super::env::Env;
-use super::state::{Running, Scheduler, TaskKey};
+use super::state::{Running, Scheduler, Spent, TaskKey};
 use crate::model::artifact::Value;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::graph::{EdgeIx, StepIx, StepNode};
@@ -31,16 +31,12 @@ impl Scheduler {
                 self.spawn(join, place, env, Some(branches), commands);
             }
             Err(failure) => {
-                let (attempt, charged, infrastructure) = (0, 0, 0);
-                let (env, branches) = (open.base, None);
-                let catching = false;
                 let running = Running {
-                    attempt,
-                    charged,
-                    infrastructure,
-                    catching,
-                    env,
-                    branches,
+                    attempt: 0,
+                    spent: Spent::default(),
+                    catching: false,
+                    env: open.base,
+                    branches: None,
                 };
                 let key = (join, place);
                 self.running.insert(key.clone(), running);

@@ -20,13 +20,21 @@ pub(super) type TaskKey = (StepIx, Place);
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Running {
     pub(super) attempt: u32,
-    /// How many failures were charged to the step.
-    pub(super) charged: u32,
-    /// How many failures were the infrastructure's.
-    pub(super) infrastructure: u32,
+    pub(super) spent: Spent,
     pub(super) catching: bool,
     pub(super) env: Arc<Env>,
     pub(super) branches: Option<Arc<[Branch]>>,
+}
+
+/// How many failures of a task were charged to whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spent {
+    /// To the step.
+    pub(super) step: u32,
+    /// To the infrastructure.
+    pub(super) infrastructure: u32,
+    /// To whoever took machines away.
+    pub(super) reclaims: u32,
 }
 
 /// A split or foreach whose join has not started.
@@ -262,11 +270,9 @@ impl Scheduler {
         branches: Option<Arc<[Branch]>>,
         commands: &mut Vec<Command>,
     ) {
-        let (attempt, charged, infrastructure) = (0, 0, 0);
         let running = Running {
-            attempt,
-            charged,
-            infrastructure,
+            attempt: 0,
+            spent: Spent::default(),
             catching: false,
             env,
             branches,

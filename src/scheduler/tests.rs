@@ -41,6 +41,7 @@ impl Run {
             Policy {
                 max_items: 1000,
                 infrastructure_retries: 2,
+                reclaims: 4,
             },
         )
     }
@@ -521,6 +522,34 @@ fn the_infrastructure_fails_a_run_when_its_retries_are_spent_and_is_never_caught
         "a/- #2 +1000"
     );
     assert_eq!(run.fails("a/-", FailureKind::Infrastructure), "end Failed");
+}
+
+#[test]
+fn machines_that_are_taken_away_are_counted_apart() {
+    let (mut run, _) = Run::of("a > b ; catch oops ; retry 1 100 \n b");
+    let pauses = ["a/- #1 +0", "a/- #2 +1000", "a/- #3 +2000", "a/- #4 +4000"];
+    for pause in pauses {
+        assert_eq!(run.fails("a/-", FailureKind::Reclaimed), pause);
+    }
+    // What else may go wrong has not been spent, and the pauses of each are its own.
+    assert_eq!(run.fails("a/-", FailureKind::Infrastructure), "a/- #5 +0");
+    assert_eq!(run.fails("a/-", FailureKind::Error), "a/- #6 +100");
+    assert_eq!(run.fails("a/-", FailureKind::Reclaimed), "end Failed");
+    assert_eq!(run.why(), "a/- #6 reclaimed: it broke (no hint)");
+}
+
+#[test]
+fn the_pause_after_machines_were_taken_away_stays_short() {
+    let policy = Policy {
+        reclaims: 100,
+        ..Policy::default()
+    };
+    let (mut run, _) = Run::with("a", &[], policy);
+    for _ in 0..99 {
+        run.fails("a/-", FailureKind::Reclaimed);
+    }
+    assert_eq!(run.fails("a/-", FailureKind::Reclaimed), "a/- #100 +60000");
+    assert_eq!(run.fails("a/-", FailureKind::Reclaimed), "end Failed");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! Uses `model`, `scheduler` (its assignments), `datastore`, `sandbox`. Knows no executor and no
 //! terminal.
 
+pub mod at_hand;
 pub mod attempt;
 pub mod directory;
 pub mod grants;

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
+use super::at_hand::AtHand;
 use crate::aws::{self, Kind, SdkConfig, Trouble};
 use crate::model::secret::Source;
 use crate::model::time::Timestamp;
@@ -78,6 +79,7 @@ pub struct Surroundings<'a> {
     variable: &'a (dyn Fn(&str) -> Option<String> + Sync),
     now: SystemTime,
     aws: OnceCell<SdkConfig>,
+    at_hand: AtHand,
 }
 
 impl<'a> Surroundings<'a> {
@@ -87,7 +89,14 @@ impl<'a> Surroundings<'a> {
             variable,
             now: UNIX_EPOCH + Duration::from_micros(now.0),
             aws: OnceCell::new(),
+            at_hand: AtHand::default(),
         }
+    }
+
+    /// The same, where services are not asked for what is `at_hand`, and their answers are put there.
+    pub fn holding(mut self, at_hand: &AtHand) -> Self {
+        self.at_hand = at_hand.clone();
+        self
     }
 
     /// The value of the variable `name` of the environment.
@@ -110,6 +119,18 @@ impl<'a> Surroundings<'a> {
         let Some(source) = source else {
             return self.variable(name).map(Zeroizing::new);
         };
+        if let Some(value) = self.at_hand.get(source) {
+            return Ok(value);
+        }
+        let value = self.asked(source).await?;
+        if matches!(source, Source::SecretsManager { .. } | Source::Parameter(_)) {
+            self.at_hand.put(source, &value);
+        }
+        Ok(value)
+    }
+
+    /// The value that is at `source` now.
+    async fn asked(&self, source: &Source) -> Result<Zeroizing<String>, Absent> {
         let place = source.to_string();
         let refused = |source| Absent::Aws {
             place,

@@ -80,6 +80,82 @@ fn jobs_of_a_driver_that_is_gone_are_picked_up() {
     cloud.replay("foreach/1");
 }
 
+/// The driver of a foreach is killed while its array job is in flight, one of its tasks has been made
+/// and Batch goes on; the settings of whoever comes next are others.
+fn left_in_flight() -> Cloud {
+    let cloud = Cloud::new();
+    cloud.fake.state().mood.queues = vec!["other"];
+    cloud.fake.state().mood.most_containers = Some(2);
+    let running = cloud.start("foreach", &["--n", "3"]);
+    cloud.until(|fake| fake.calls("submitjob") == 2);
+    running.signal(Signal::KILL);
+    running.end();
+    cloud
+}
+
+fn attach(cloud: &Cloud, variables: &[(&str, &str)]) -> super::world::Said {
+    let mut command = cloud.command(&["attach", "--quiet"]);
+    let said = command.envs(variables.iter().copied()).output();
+    said.unwrap().into()
+}
+
+#[test]
+fn jobs_are_found_in_the_queue_that_they_were_submitted_to() {
+    let cloud = left_in_flight();
+    let mut list = cloud.command(&["batch", "list", "foreach/1"]);
+    list.env("WRUN_BATCH_QUEUE", "other");
+    let listed = super::world::Said::from(list.output().unwrap()).good();
+    assert_eq!(
+        listed.stdout.matches("foreach/1").count(),
+        1,
+        "{}",
+        listed.stdout
+    );
+    cloud.fake.resume();
+    attach(&cloud, &[("WRUN_BATCH_QUEUE", "other")]).good();
+    // What comes after what was in flight goes to the new queue.
+    assert_eq!(cloud.fake.queues(), ["queue", "queue", "other", "other"]);
+    assert_eq!(cloud.fake.state().containers, 6);
+    cloud.replay("foreach/1");
+}
+
+#[test]
+fn a_queue_that_was_deleted_has_taken_its_jobs_along() {
+    let cloud = left_in_flight();
+    cloud.fake.state().mood.deleted = vec!["queue"];
+    cloud.fake.forget();
+    cloud.fake.resume();
+    attach(&cloud, &[("WRUN_BATCH_QUEUE", "other")]).good();
+    let queues = cloud.fake.queues();
+    assert_eq!(queues, ["queue", "queue", "other", "other", "other"]);
+    cloud.replay("foreach/1");
+}
+
+#[test]
+fn nothing_is_submitted_while_it_is_not_known_what_is_in_flight() {
+    let cloud = left_in_flight();
+    let elsewhere = attach(&cloud, &[("AWS_REGION", "us-east-1")]);
+    insta::assert_snapshot!(cloud.world.text(&elsewhere), @r"
+    error: jobs of the run are in flight in the queue `queue` of the region `eu-central-1`, and this is `us-east-1`
+      hint: `AWS_REGION=eu-central-1 wrun attach` finds them
+    exit code 2
+    ");
+    cloud.fake.state().mood.denied = vec!["listjobs"];
+    let unseen = attach(&cloud, &[("WRUN_BATCH_QUEUE", "other")]);
+    insta::assert_snapshot!(cloud.world.text(&unseen), @r"
+    error: Batch could not be asked about the job queue `queue`
+      caused by: `batch:ListJobs`: AccessDeniedException: User: ada is not authorized to perform: listjobs
+      hint: allow `batch:ListJobs` in the policy of these credentials
+    exit code 6
+    ");
+    assert_eq!(cloud.fake.calls("submitjob"), 2);
+    cloud.fake.state().mood.denied.clear();
+    cloud.fake.resume();
+    attach(&cloud, &[]).good();
+    assert_eq!(cloud.fake.calls("submitjob"), 4);
+    cloud.replay("foreach/1");
+}
+
 #[test]
 fn what_ended_while_nobody_was_there_is_found() {
     let cloud = Cloud::new();

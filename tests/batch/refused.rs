@@ -1,5 +1,7 @@
 //! What is said before anything is spent.
 
+use std::sync::atomic::Ordering;
+
 use wrun::datastore::{Datastore, DatastoreUrl};
 use wrun::model::digest::Digest;
 use wrun::model::header::RunHeader;
@@ -73,6 +75,49 @@ fn a_queue_that_is_disabled() {
       hint: enable it: `aws batch update-job-queue --job-queue queue --state ENABLED`
     exit code 6
     ");
+}
+
+/// The same with `[time]` where a time is.
+fn timeless(text: &str) -> String {
+    let words = text.split(' ');
+    let is_time = |word: &&str| word.len() == 20 && word.ends_with('Z');
+    let words: Vec<_> = words
+        .map(|word| if is_time(&word) { "[time]" } else { word })
+        .collect();
+    words.join(" ")
+}
+
+#[test]
+fn a_clock_that_is_an_hour_late_and_one_that_is_an_hour_early() {
+    let cloud = Cloud::new();
+    cloud.world.write("wrun.toml", GOOD);
+    let clock = |ahead| cloud.fake.clock.ahead.store(ahead, Ordering::SeqCst);
+    // A few seconds more, so that rounding gives the same however long an answer takes.
+    clock(3_610);
+    let run = timeless(&cloud.world.text(&cloud.run("foreach", &[])));
+    insta::assert_snapshot!(run, @r"
+    error: Batch could not be asked about the job queue `queue`
+      caused by: `batch:DescribeJobQueues`: InvalidSignatureException: Signature expired: it is now earlier than [time] (the clock of this machine is 60 minutes behind that of AWS)
+      hint: set the clock of this machine, e.g. `timedatectl set-ntp true`: AWS refuses what was signed minutes ago or ahead of time
+    exit code 6
+    ");
+    let doctor = cloud.wrun(&["doctor"]).stdout;
+    let lines = doctor.lines().skip_while(|line| !line.contains(" batch "));
+    let lines: Vec<_> = lines.take(2).map(str::trim_end).collect();
+    insta::assert_snapshot!(timeless(&lines.join("\n")), @r"
+    odd     batch       Batch could not be asked about the job queue `queue`: `batch:DescribeJobQueues`: InvalidSignatureException: Signature expired: it is now earlier than [time] (the clock of this machine is 60 minutes behind that of AWS)
+                        hint: set the clock of this machine, e.g. `timedatectl set-ntp true`: AWS refuses what was signed minutes ago or ahead of time
+    ");
+    clock(-3_590);
+    let run = timeless(&cloud.world.text(&cloud.run("foreach", &[])));
+    insta::assert_snapshot!(run, @r"
+    error: Batch could not be asked about the job queue `queue`
+      caused by: `batch:DescribeJobQueues`: InvalidSignatureException: Signature not yet current: it is still later than [time] (the clock of this machine is 60 minutes ahead of that of AWS)
+      hint: set the clock of this machine, e.g. `timedatectl set-ntp true`: AWS refuses what was signed minutes ago or ahead of time
+    exit code 6
+    ");
+    assert_eq!(cloud.world.wrun(&["runs"]).stdout, "", "nothing was begun");
+    assert_eq!(cloud.fake.calls("submitjob"), 0);
 }
 
 #[test]

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use wrun::aws::PathStyle;
 use wrun::datastore::object::retry::{Patience, Retry, RetryStore};
 use wrun::datastore::object::s3::S3Store;
-use wrun::datastore::object::{Created, Key, ObjectStore, Prefix, Replaced};
+use wrun::datastore::object::{Cleaning, Created, Key, ObjectStore, Prefix, Replaced};
 use wrun::datastore::{BlobError, Blobs};
+use wrun::model::time::Timestamp;
 
 use super::server;
 use super::wire::{self, Fault, Plan, Wire};
@@ -110,6 +111,29 @@ async fn a_large_blob_survives_a_bad_wire_and_leaves_no_upload() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_written_carries_its_checksum() {
+    let Some(moto) = server() else { return };
+    let wire = Wire::to(moto.port(), Arc::new(|_, _| None));
+    let (s3, store) = store(&wire.endpoint(), "checked");
+    let key = Key::new("small").unwrap();
+    store.create(&key, "one".into()).await.unwrap();
+    let blobs = Blobs::new(Arc::new(store), 1);
+    blobs.put(noise(20 << 20)).await.unwrap();
+    assert!(s3.has_checksums());
+    let heads = wire.heads();
+    let written: Vec<_> = heads.iter().filter(|it| it.starts_with("put ")).collect();
+    assert!(written.len() >= 4, "{heads:#?}");
+    for head in written {
+        // What S3 refuses: a checksum that is named and is not there.
+        assert!(
+            head.contains("x-amz-sdk-checksum-algorithm: crc64nvme"),
+            "{head}"
+        );
+        assert!(head.contains("x-amz-checksum-crc64nvme: "), "{head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_that_fails_is_let_go_of() {
     let Some(moto) = server() else { return };
     let plan: Plan = Arc::new(|_, line| {
@@ -128,6 +152,48 @@ async fn an_upload_that_fails_is_let_go_of() {
     let (_, listed) = moto.request("GET", "/bucket?uploads");
     assert!(!listed.contains("<UploadId>"), "{listed}");
     assert!(store.is_empty().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_whose_parts_may_have_no_checksum_is_begun_anew() {
+    let Some(moto) = server() else { return };
+    let parts = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let plan: Plan = Arc::new(move |_, line| {
+        let is_first = line.contains("partNumber=")
+            && parts.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        is_first.then(|| {
+            let body = "<Error><Code>NotImplemented</Code><Message>A header you provided implies functionality that is not implemented.</Message></Error>";
+            Fault::Answer(501, "", body.to_owned())
+        })
+    });
+    let wire = Wire::to(moto.port(), plan);
+    let (s3, store) = store(&wire.endpoint(), "old");
+    let blobs = Blobs::new(Arc::new(store), 1);
+    let bytes = noise(20 << 20);
+    let digest = blobs.put(bytes.clone()).await.unwrap();
+    assert!(!s3.has_checksums());
+    assert_eq!(blobs.get(&digest).await.unwrap(), bytes);
+    let (_, listed) = moto.request("GET", "/bucket?uploads");
+    assert!(!listed.contains("<UploadId>"), "{listed}");
+    let begun = wire
+        .heads()
+        .into_iter()
+        .filter(|head| head.starts_with("post ") && head.contains("?uploads"));
+    assert_eq!(begun.count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_list_uploads_has_no_leftovers() {
+    let Some(moto) = server() else { return };
+    let plan: Plan = Arc::new(|_, line| {
+        let asks = line.starts_with("GET ") && line.contains("uploads");
+        asks.then(|| Fault::error(501, "NotImplemented"))
+    });
+    let wire = Wire::to(moto.port(), plan);
+    let (_, store) = store(&wire.endpoint(), "left");
+    let found = store.leftovers(Timestamp(u64::MAX), Cleaning::Look).await;
+    assert_eq!(found.unwrap().count, 0);
+    assert_eq!(wire.faults(), 1, "it is asked once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

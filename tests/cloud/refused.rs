@@ -2,6 +2,10 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 use super::moto::{Moto, access};
 use super::wire::{Fault, Plan, Wire};
@@ -134,14 +138,111 @@ fn credentials_that_are_no_longer_good_are_named() {
     ");
 }
 
+/// What S3 says at an hour from now to whoever signs with the time of this machine.
+fn an_hour_off(ahead: bool) -> Fault {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    // A few seconds more, so that rounding gives the same however long an answer takes.
+    let hour = if ahead { 3_610 } else { -3_590 };
+    let date = DateTime::from_secs(now.as_secs() as i64 + hour);
+    let date = date.fmt(Format::HttpDate).unwrap();
+    let body = "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request time and the current time is too large.</Message></Error>";
+    let header = format!("Date: {date}\r\n").leak();
+    Fault::Answer(403, header, body.to_owned())
+}
+
 #[test]
-fn a_clock_that_is_wrong_is_named() {
-    insta::assert_snapshot!(answered(Fault::error(403, "RequestTimeTooSkewed")), @r"
+fn a_clock_that_is_wrong_is_named_with_how_much() {
+    insta::assert_snapshot!(answered(an_hour_off(true)), @r"
     error: could not read `s3://bucket/team/wrun-datastore`
-      caused by: `s3:GetObject`: RequestTimeTooSkewed: told to fail
-      hint: set the clock of this machine: it differs from that of AWS by more than 5 minutes
+      caused by: `s3:GetObject`: RequestTimeTooSkewed: The difference between the request time and the current time is too large. (the clock of this machine is 60 minutes behind that of AWS)
+      hint: set the clock of this machine, e.g. `timedatectl set-ntp true`: AWS refuses what was signed minutes ago or ahead of time
     exit code 6
     ");
+    let early = answered(an_hour_off(false));
+    assert!(early.contains("60 minutes ahead of that of AWS"), "{early}");
+    // Without a date in the answer it is still the clock.
+    let text = answered(Fault::error(403, "RequestTimeTooSkewed"));
+    assert!(
+        text.contains("hint: set the clock of this machine"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_run_and_the_doctor_name_the_clock() {
+    let answer = an_hour_off(true);
+    let plan: Plan = Arc::new(move |_, _| Some(answer.clone()));
+    let wire = Wire::to(1, plan);
+    let world = World::new();
+    let module = super::world::module("bench_five");
+    let run: Said = command(&world, &wire.endpoint(), &access())
+        .args(["run", "--module", &module])
+        .output()
+        .unwrap()
+        .into();
+    insta::assert_snapshot!(world.text(&run), @r"
+    error: could not read `s3://bucket/team/wrun-datastore`
+      caused by: `s3:GetObject`: RequestTimeTooSkewed: The difference between the request time and the current time is too large. (the clock of this machine is 60 minutes behind that of AWS)
+      hint: set the clock of this machine, e.g. `timedatectl set-ntp true`: AWS refuses what was signed minutes ago or ahead of time
+    exit code 6
+    ");
+    let doctor: Said = command(&world, &wire.endpoint(), &access())
+        .arg("doctor")
+        .output()
+        .unwrap()
+        .into();
+    let lines = doctor.stdout.lines();
+    let lines = lines.skip_while(|line| !line.contains(" datastore "));
+    let lines: Vec<_> = lines.take(2).map(str::trim_end).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    broken  datastore   could not read `s3://bucket/team/wrun-datastore`: `s3:GetObject`: RequestTimeTooSkewed: The difference between the request time and the current time is too large. (the clock of this machine is 60 minutes behind that of AWS)
+                        hint: set the clock of this machine, e.g. `timedatectl set-ntp true`: AWS refuses what was signed minutes ago or ahead of time
+    ");
+}
+
+#[test]
+fn a_clock_that_goes_wrong_meanwhile_stops_no_run() {
+    let Some(moto) = Moto::start() else { return };
+    moto.bucket("bucket");
+    let answer = an_hour_off(true);
+    // Every fifth request, once the first has been answered: a machine that was asleep.
+    let plan: Plan = Arc::new(move |number, _| (number % 5 == 4).then(|| answer.clone()));
+    let wire = Wire::to(moto.port(), plan);
+    let world = World::new();
+    let module = super::world::module("bench_five");
+    let run: Said = command(&world, &wire.endpoint(), &access())
+        .args(["run", "--module", &module, "--quiet"])
+        .output()
+        .unwrap()
+        .into();
+    run.good();
+    assert!(wire.faults() > 1);
+}
+
+#[test]
+fn a_run_that_may_read_and_not_write_says_so_before_it_begins() {
+    let Some(moto) = Moto::start() else { return };
+    moto.bucket("bucket");
+    let plan: Plan = Arc::new(|_, line| {
+        let put = line.starts_with("PUT ");
+        put.then(|| Fault::error(403, "AccessDenied"))
+    });
+    let wire = Wire::to(moto.port(), plan);
+    let world = World::new();
+    let module = super::world::module("bench_five");
+    let run: Said = command(&world, &wire.endpoint(), &access())
+        .args(["run", "--module", &module])
+        .output()
+        .unwrap()
+        .into();
+    insta::assert_snapshot!(world.text(&run), @r"
+    error: could not write `s3://bucket/team/wrun-datastore`
+      caused by: `s3:PutObject`: AccessDenied: told to fail
+      hint: allow `s3:PutObject` on `arn:aws:s3:::bucket/*` in the policy of these credentials
+    exit code 6
+    ");
+    let (_, listed) = moto.request("GET", "/bucket?list-type=2");
+    assert!(!listed.contains("<Key>"), "{listed}");
 }
 
 #[test]

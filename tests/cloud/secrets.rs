@@ -93,6 +93,24 @@ fn both_services_give_values() {
 }
 
 #[test]
+fn a_service_is_asked_once_for_each_secret_of_a_run() {
+    let Some(moto) = server() else { return };
+    let world = World::new();
+    let asked = || moto.requests().get("POST").copied().unwrap_or(0);
+    let before = asked();
+    run(&world, &moto.endpoint(), "aws-sm:wrun/plain").good();
+    assert_eq!(asked() - before, 1);
+    // Two variables with one value, for a run and its resumption: one request for each run.
+    world.write(
+        "wrun.toml",
+        "grants = [\"secret:OTHER=aws-ssm:/wrun/token\", \"secret:MORE=aws-ssm:/wrun/token\"]\n",
+    );
+    let before = asked();
+    run(&world, &moto.endpoint(), "aws-sm:wrun/object#token").good();
+    assert_eq!(asked() - before, 2);
+}
+
+#[test]
 fn what_is_not_there_is_said_with_what_to_do() {
     let Some(moto) = server() else { return };
     let world = World::new();

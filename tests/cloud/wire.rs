@@ -6,8 +6,8 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What happens to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,11 @@ pub type Plan = Arc<dyn Fn(u64, &str) -> Option<Fault> + Send + Sync>;
 pub struct Wire {
     port: u16,
     faults: Arc<AtomicU64>,
+    heads: Arc<Mutex<Vec<String>>>,
 }
+
+/// How many heads of requests are kept.
+const KEPT: usize = 1000;
 
 impl Wire {
     /// A wire to the server on `server`.
@@ -48,19 +52,31 @@ impl Wire {
         let port = listener.local_addr().expect("it is bound").port();
         let faults = Arc::new(AtomicU64::new(0));
         let (next, count) = (Arc::new(AtomicU64::new(0)), faults.clone());
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let kept = heads.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (plan, next, count) = (plan.clone(), next.clone(), count.clone());
+                let kept = kept.clone();
                 // A connection that breaks is a fault too.
-                std::thread::spawn(move || pass(client, server, &plan, &next, &count));
+                std::thread::spawn(move || pass(client, server, &plan, (&next, &count, &kept)));
             }
         });
-        Self { port, faults }
+        Self {
+            port,
+            faults,
+            heads,
+        }
     }
 
     /// Where programs on this machine find it.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The heads of the first requests: their lines in lower case.
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().expect("nobody panics with it").clone()
     }
 
     /// How many faults there were.
@@ -96,13 +112,18 @@ fn pass(
     client: TcpStream,
     server: u16,
     plan: &Plan,
-    next: &AtomicU64,
-    faults: &AtomicU64,
+    (next, faults, heads): (&AtomicU64, &AtomicU64, &Mutex<Vec<String>>),
 ) -> io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let mut client = client;
     let request = request(&mut reader, &mut client)?;
     let line = String::from_utf8_lossy(&request);
+    let head = line.split("\r\n\r\n").next().unwrap_or_default();
+    let mut kept = heads.lock().expect("nobody panics with it");
+    if kept.len() < KEPT {
+        kept.push(head.to_lowercase());
+    }
+    drop(kept);
     let line = line.lines().next().unwrap_or_default();
     let fault = plan(next.fetch_add(1, Ordering::SeqCst), line);
     if fault.is_some() {

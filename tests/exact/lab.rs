@@ -24,6 +24,7 @@ use wrun::runtime::start::{self, Given, Machine, Settings, Started};
 use wrun::sandbox::call::Backend;
 use wrun::sandbox::{Launcher, Modules};
 use wrun::snapshot::Options;
+use wrun::task::at_hand::AtHand;
 
 use super::results::{Results, results};
 
@@ -247,6 +248,7 @@ fn machine() -> Machine {
         listener: std::sync::mpsc::channel().0,
         interrupts: tokio::sync::mpsc::unbounded_channel().1,
         elsewhere: None,
+        at_hand: AtHand::default(),
     }
 }
 

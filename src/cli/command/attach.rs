@@ -37,7 +37,7 @@ pub(crate) fn run(cx: &Context, args: &AttachArgs) -> Result<u8, CliError> {
     let modules = flow::modules(&settings)?;
     let (datastore, runtime) = store.parts();
     runtime.block_on(async {
-        let stage = Stage::new(&settings)?;
+        let stage = Stage::new(&settings, cx)?;
         let datastore = datastore.clone().with_level(settings.compression_level);
         let (workers, machine) = (settings.max_workers, &stage.machine);
         let started = attach::attach(&datastore, &modules, run, workers, machine).await?;

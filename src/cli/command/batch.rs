@@ -2,6 +2,8 @@
 
 mod image;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::logs::{self, Wanted};
@@ -11,6 +13,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit;
 use crate::cli::select;
 use crate::config::Settings;
+use crate::datastore::Run;
 use crate::executor::batch::check::CheckError;
 use crate::executor::batch::client::Client;
 use crate::executor::batch::list::{self, Listed};
@@ -74,27 +77,49 @@ fn meant(cx: &Context, selector: &RunSelector) -> Result<RunId, CliError> {
     select::run(&cx.store()?, selector)
 }
 
-/// The jobs in the queue of the settings.
+/// The jobs in the queue of the settings; those of a run also where they were submitted to before the
+/// settings were changed.
 async fn listed(
     client: &Client,
     settings: &Settings,
-    run: Option<&RunId>,
+    run: (Option<&RunId>, Option<&Run>),
 ) -> Result<Vec<Listed>, CliError> {
-    let queue = settings.batch.queue.as_deref();
-    let queue = queue.ok_or(CheckError::NotSet { key: "batch.queue" })?;
-    let found = list::jobs(client, queue, run).await;
-    found.map_err(|source| {
-        let queue = queue.to_owned();
-        CheckError::Request { queue, source }.into()
-    })
+    let queue = settings.batch.queue.clone();
+    let mut queues = match run.1 {
+        Some(run) => list::queues(client, run).await?,
+        None => BTreeSet::new(),
+    };
+    // One that somebody names by its ARN is the same one, and its jobs are not to be listed twice.
+    let is_known = |queue: &String| queues.iter().any(|known| short(known) == short(queue));
+    queues.extend(queue.filter(|queue| !is_known(queue)));
+    if queues.is_empty() {
+        return Err(CheckError::NotSet { key: "batch.queue" }.into());
+    }
+    let mut jobs = Vec::new();
+    for queue in queues {
+        let found = list::jobs(client, &queue, run.0).await;
+        jobs.extend(found.map_err(|source| CheckError::Request { queue, source })?);
+    }
+    Ok(jobs)
+}
+
+/// The name of a queue, which may be named by its ARN.
+fn short(queue: &str) -> &str {
+    queue.rsplit('/').next().unwrap_or(queue)
+}
+
+/// The run in the datastore; none when there is nothing of it.
+fn known(cx: &Context, run: Option<&RunId>) -> Option<Run> {
+    cx.store().ok()?.run(run?).ok()
 }
 
 fn show_list(cx: &Context, run: Option<&RunSelector>, all: bool) -> Result<u8, CliError> {
     let settings = cx.settings()?;
     let run = run.map(|run| meant(cx, run)).transpose()?;
+    let known = known(cx, run.as_ref());
     let jobs = cx.runtime()?.block_on(async {
         let client = Client::new(settings.batch.requests_per_second).await;
-        listed(&client, &settings, run.as_ref()).await
+        listed(&client, &settings, (run.as_ref(), known.as_ref())).await
     })?;
     let jobs: Vec<_> = jobs.iter().filter(|it| all || !it.has_ended()).collect();
     if cx.out.json {
@@ -147,9 +172,10 @@ fn to_json(job: &Listed) -> serde_json::Value {
 fn kill(cx: &Context, run: &RunSelector) -> Result<u8, CliError> {
     let settings = cx.settings()?;
     let run = meant(cx, run)?;
+    let known = known(cx, Some(&run));
     let ended = cx.runtime()?.block_on(async {
         let client = Client::new(settings.batch.requests_per_second).await;
-        let mut jobs = listed(&client, &settings, Some(&run)).await?;
+        let mut jobs = listed(&client, &settings, (Some(&run), known.as_ref())).await?;
         jobs.retain(|job| !job.has_ended());
         for job in &jobs {
             list::end(&client, job).await.map_err(|trouble| {

@@ -143,7 +143,7 @@ pub(crate) fn run(cx: &Context, args: &ResumeArgs) -> Result<u8, CliError> {
         let executor = workshop.settings.executor;
         elsewhere::assign(&program.graph, &mut settings.steps, executor);
         settings.tags = tags.iter().chain(&args.tags).cloned().collect();
-        let stage = Stage::new(&workshop.settings)?;
+        let stage = Stage::new(&workshop.settings, cx)?;
         let machine = &stage.machine;
         let resumed = resume::resume(
             &datastore,

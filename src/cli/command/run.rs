@@ -120,7 +120,7 @@ async fn execute(cx: &Context, args: &RunArgs, workshop: &Workshop) -> Result<u8
     settings.cache = args.cache;
     let executor = workshop.settings.executor;
     elsewhere::assign(&prepared.graph, &mut settings.steps, executor);
-    let stage = Stage::new(&workshop.settings)?;
+    let stage = Stage::new(&workshop.settings, cx)?;
     let started = start::create(&datastore, program, settings, &stage.machine).await?;
     stage.drive(cx, started).await
 }

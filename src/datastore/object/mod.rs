@@ -318,6 +318,11 @@ impl StoreError {
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Remote { source, .. } if source.kind == Kind::Unreachable)
     }
+
+    /// Whether a request was refused for the time at which it was signed.
+    pub(crate) fn is_of_the_clock(&self) -> bool {
+        matches!(self, Self::Remote { source, .. } if source.kind == Kind::Clock)
+    }
 }
 
 /// What somebody at this machine can do about an error of its system.

@@ -93,14 +93,15 @@ impl Retry {
             first,
             longest,
         } = self.patience;
-        let answered = match error.is_unreachable() {
-            true => self.answered.load(Ordering::Relaxed),
-            false => {
-                self.answered.store(true, Ordering::Relaxed);
-                true
-            }
-        };
-        if !error.may_pass() || tried >= if answered { tries } else { tries_unanswered } {
+        let before = self.answered.load(Ordering::Relaxed);
+        let answered = before || !error.is_unreachable();
+        // Whoever starts with a wrong clock is told. One that went wrong later, such as that of a machine which
+        // was asleep, stops nothing: the SDK has taken the time from the answer, and signs with that.
+        let may_pass = error.may_pass() || (before && error.is_of_the_clock());
+        if !error.is_of_the_clock() {
+            self.answered.store(answered, Ordering::Relaxed);
+        }
+        if !may_pass || tried >= if answered { tries } else { tries_unanswered } {
             return Err(tired(error, tried));
         }
         let limit = first.saturating_mul(1 << (tried - 1).min(20)).min(longest);

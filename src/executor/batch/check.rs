@@ -1,5 +1,7 @@
 //! Looks at Batch before anything is spent: is there a queue, and does it take jobs?
 
+use std::collections::BTreeSet;
+
 use aws_sdk_batch::types::{
     CeState, CeStatus, ComputeEnvironmentDetail, CrType, JqState, JqStatus,
 };
@@ -7,6 +9,7 @@ use aws_sdk_batch::types::{
 use super::client::Client;
 use crate::aws::Trouble;
 use crate::config::batch::{Batch, Platform};
+use crate::model::job::Sent;
 
 /// Why no job can be executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +63,14 @@ pub enum CheckError {
         queue: String,
         /// Of each one, why.
         why: String,
+    },
+    /// Jobs are in flight where this machine does not look.
+    #[error("jobs of the run are in flight in the queue `{}` of the region `{}`, and this is {}", sent.queue, sent.region.as_deref().unwrap_or("?"), here.as_deref().map_or("no region".to_owned(), |it| format!("`{it}`")))]
+    Region {
+        /// Where they are.
+        sent: Sent,
+        /// Where this machine looks.
+        here: Option<String>,
     },
     /// A request had no success.
     #[error("Batch could not be asked about the job queue `{queue}`")]
@@ -120,6 +131,31 @@ pub async fn queue(client: &Client, settings: &Batch) -> Result<(), CheckError> 
             },
         }),
     }
+}
+
+/// Looks whether Batch can be asked about jobs in flight: what cannot be seen must not be submitted again.
+///
+/// # Errors
+/// [`CheckError::Region`] when jobs were sent to another region, [`CheckError::Request`] when their
+/// queue does not say what is in it.
+pub async fn in_flight(client: &Client, sent: &BTreeSet<Sent>) -> Result<(), CheckError> {
+    let here = client.region();
+    for sent in sent {
+        if sent.region.is_some() && sent.region != here {
+            let sent = sent.clone();
+            return Err(CheckError::Region { sent, here });
+        }
+        let failed = |source| CheckError::Request {
+            queue: sent.queue.clone(),
+            source,
+        };
+        // A queue that was deleted has taken its jobs along.
+        if client.queue(&sent.queue).await.map_err(failed)?.is_some() {
+            let nobody = "wrun-nobody-has-this-name";
+            client.named(&sent.queue, nobody).await.map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 fn required<'a>(value: &'a Option<String>, key: &'static str) -> Result<&'a str, CheckError> {

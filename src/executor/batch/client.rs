@@ -1,6 +1,7 @@
 //! The requests to Batch: paced, tried again where that is safe, never twice by accident.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub struct Client {
     sdk: aws_sdk_batch::Client,
     pace: Mutex<Pace>,
     begun: Instant,
+    /// Whether a request has had an answer that was none of an error.
+    answered: AtomicBool,
 }
 
 impl Client {
@@ -70,7 +73,13 @@ impl Client {
             sdk: aws_sdk_batch::Client::from_conf(config),
             pace: Mutex::new(Pace::new(rate)),
             begun: Instant::now(),
+            answered: AtomicBool::new(false),
         }
+    }
+
+    /// The region in which Batch is asked.
+    pub fn region(&self) -> Option<String> {
+        self.sdk.config().region().map(ToString::to_string)
     }
 
     fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
@@ -90,11 +99,21 @@ impl Client {
         tokio::time::sleep(wait).await;
         let answer = request.await.map_err(|error| Trouble::of(action, &error));
         match &answer {
-            Ok(_) => self.pace().accepted(),
+            Ok(_) => {
+                self.answered.store(true, Ordering::Relaxed);
+                self.pace().accepted();
+            }
             Err(trouble) if trouble.kind == aws::Kind::Throttled => self.pace().slow_down(),
             Err(_) => {}
         }
         answer
+    }
+
+    /// Whether a request with this trouble may succeed a little later. One that was refused for the
+    /// time of this machine may, once others were not: the SDK has taken the time from the answer.
+    fn may_pass(&self, trouble: &Trouble) -> bool {
+        let of_the_clock = trouble.kind == aws::Kind::Clock;
+        trouble.kind.may_pass() || (of_the_clock && self.answered.load(Ordering::Relaxed))
     }
 
     /// Sends a request that does no harm when it is sent again, until it has an answer.
@@ -110,7 +129,7 @@ impl Client {
         let mut pause = PAUSE;
         for _ in 1..TRIES {
             match self.once(action, request()).await {
-                Err(trouble) if trouble.kind.may_pass() => {}
+                Err(trouble) if self.may_pass(&trouble) => {}
                 answer => return answer,
             }
             tokio::time::sleep(pause).await;
@@ -150,12 +169,12 @@ impl Client {
                 Ok(id) => return Ok(id),
                 Err(trouble) => trouble,
             };
-            if !trouble.kind.may_pass() {
+            if !self.may_pass(&trouble) {
                 return Err(trouble);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            if trouble.kind != aws::Kind::Throttled
+            if !matches!(trouble.kind, aws::Kind::Throttled | aws::Kind::Clock)
                 && let Some(id) = self.find(&job.queue, &job.name).await?
             {
                 return Ok(id);

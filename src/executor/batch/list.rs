@@ -1,10 +1,15 @@
 //! The jobs that runs have in Batch, as lists show them.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_batch::types::{JobStatus, JobSummary};
 
 use super::client::Client;
+use super::jobs_of;
 use super::verdict::ENDED_BY_US;
-use crate::aws::Trouble;
+use crate::aws::{Kind, Trouble};
+use crate::datastore::Run;
+use crate::datastore::run::RunError;
 use crate::model::id::RunId;
 use crate::model::job::Token;
 use crate::model::time::Timestamp;
@@ -51,7 +56,18 @@ impl Listed {
     }
 }
 
-/// The jobs in `queue`, of one run or of all, newest first.
+/// The queues of this region that jobs of `run` were submitted to.
+///
+/// # Errors
+/// When the datastore cannot be read.
+pub async fn queues(client: &Client, run: &Run) -> Result<BTreeSet<String>, RunError> {
+    let (jobs, here) = (jobs_of(run).await?, client.region());
+    let sent = jobs.into_iter().filter_map(|(_, spec)| spec.sent);
+    let sent = sent.filter(|sent| sent.region.is_none() || sent.region == here);
+    Ok(sent.map(|sent| sent.queue).collect())
+}
+
+/// The jobs in `queue`, of one run or of all, newest first; none in a queue that is not there any more.
 ///
 /// # Errors
 /// When Batch gives no list.
@@ -64,7 +80,12 @@ pub async fn jobs(
         Some(run) => format!("wrun-{}-{}-*", run.flow, run.number),
         None => "wrun-*".to_owned(),
     };
-    let found = client.named(queue, &names).await?;
+    let found = match client.named(queue, &names).await {
+        Err(trouble) if trouble.kind == Kind::Refused && client.queue(queue).await?.is_none() => {
+            return Ok(Vec::new());
+        }
+        found => found?,
+    };
     let mut jobs: Vec<Listed> = found.iter().filter_map(Listed::of).collect();
     // The flow `a-1` has a run whose jobs begin as those of a run of `a`.
     jobs.retain(|job| run.is_none_or(|run| job.run == *run));

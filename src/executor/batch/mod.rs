@@ -5,7 +5,7 @@
 //! workers have left, and asks Batch only about jobs whose attempts are missing there.
 //!
 //! [`client`] sends requests, at the pace of [`pace`]; [`definition`] and [`shape`] say what a
-//! container is, [`verdict`] what it means when it leaves no record, [`check`] whether a queue
+//! container is, [`verdict`] what it means when it leaves no record, [`stopped`] why a worker was asked to end, [`check`] whether a queue
 //! takes jobs at all. [`flight`] holds what is underway, [`wait`] says when it has no machine for
 //! long, [`list`] shows the jobs of all runs.
 
@@ -16,6 +16,7 @@ pub mod flight;
 pub mod list;
 pub mod pace;
 pub mod shape;
+mod stopped;
 mod submit;
 pub mod verdict;
 pub mod wait;
@@ -117,6 +118,8 @@ struct State {
     before: HashMap<(TaskId, u32), Vec<Token>>,
     /// The children of those jobs.
     seats: HashMap<Token, Vec<Seat>>,
+    /// The queues that those jobs were submitted to.
+    sent: HashMap<Token, String>,
 }
 
 impl Shared {
@@ -199,6 +202,9 @@ impl BatchExecutor {
         for (job, spec) in std::mem::take(&mut setup.before) {
             let seats = spec.attempts.iter().map(|it| Seat::of(&it.task)).collect();
             state.seats.insert(job.clone(), seats);
+            state
+                .sent
+                .extend(spec.sent.map(|sent| (job.clone(), sent.queue)));
             for it in spec.attempts {
                 let jobs = state.before.entry((it.task, it.attempt)).or_default();
                 jobs.push(job.clone());

@@ -9,9 +9,9 @@ use super::definition::Definition;
 use super::flight::Seat;
 use super::shape::Shape;
 use super::{Shared, cancelled, job_name};
-use crate::aws::Trouble;
+use crate::aws::{Kind, Trouble};
 use crate::model::failure::Failure;
-use crate::model::job::{JobId, Token};
+use crate::model::job::{JobId, Sent, Token};
 use crate::scheduler::Assignment;
 use crate::task::spec;
 use crate::task::trouble::infrastructure;
@@ -26,7 +26,7 @@ pub(super) async fn submit(shared: Arc<Shared>) {
     let mut desk = Desk {
         shared,
         registered: HashMap::new(),
-        found: HashMap::new(),
+        adopted: HashMap::new(),
     };
     loop {
         desk.shared.submit.notified().await;
@@ -47,7 +47,7 @@ struct Desk {
     /// Job definitions that are known to be there, by shape.
     registered: HashMap<Shape, String>,
     /// How Batch calls the jobs of an earlier driver; nothing when it does not know them.
-    found: HashMap<Token, Option<String>>,
+    adopted: HashMap<Token, Option<String>>,
 }
 
 impl Desk {
@@ -79,7 +79,7 @@ impl Desk {
             }
         }
         for (job, assignments) in of_jobs {
-            if let Some(Some(id)) = self.found.get(&job).cloned() {
+            if let Some(Some(id)) = self.adopted.get(&job).cloned() {
                 self.fly(job, id, &assignments);
             }
         }
@@ -89,18 +89,35 @@ impl Desk {
     /// The first of these jobs that Batch knows.
     async fn submitted(&mut self, jobs: Vec<Token>) -> Result<Option<Token>, Trouble> {
         for job in jobs {
-            if !self.found.contains_key(&job) {
-                let setup = &self.shared.setup;
-                let name = job_name(setup.run.id(), &job);
-                let queue = setup.settings.queue.as_deref().unwrap_or_default();
-                let id = setup.client.find(queue, &name).await?;
-                self.found.insert(job.clone(), id);
+            if !self.adopted.contains_key(&job) {
+                let id = self.known(&job).await?;
+                self.adopted.insert(job.clone(), id);
             }
-            if self.found[&job].is_some() {
+            if self.adopted[&job].is_some() {
                 return Ok(Some(job));
             }
         }
         Ok(None)
+    }
+
+    /// How Batch calls a job of an earlier driver, in the queue that it was submitted to.
+    ///
+    /// As long as Batch does not say, it is asked: a job in flight must not be submitted again.
+    async fn known(&self, job: &Token) -> Result<Option<String>, Trouble> {
+        let setup = &self.shared.setup;
+        let sent = self.shared.state().sent.get(job).cloned();
+        let Some(queue) = sent.or_else(|| setup.settings.queue.clone()) else {
+            return Ok(None);
+        };
+        let name = job_name(setup.run.id(), job);
+        loop {
+            match setup.client.find(&queue, &name).await {
+                Err(trouble) if trouble.kind.may_pass() => {}
+                // What is submitted to a queue goes with it.
+                Err(_) if setup.client.queue(&queue).await?.is_none() => return Ok(None),
+                answer => return answer,
+            }
+        }
     }
 
     fn fly(&self, job: Token, id: String, assignments: &[Assignment]) {
@@ -174,13 +191,18 @@ impl Desk {
             .map_err(|e| not_submitted(&e))?;
         let setup = &self.shared.setup;
         let packed = spec::pack(&setup.site, assignments).await;
-        let packed = packed.map_err(|e| infrastructure("could not pack a job", &e))?;
+        let mut packed = packed.map_err(|e| infrastructure("could not pack a job", &e))?;
+        let queue = setup.settings.queue.clone().unwrap_or_default();
+        packed.sent = Some(Sent {
+            queue: queue.clone(),
+            region: setup.client.region(),
+        });
         // Stored before it is submitted, so that whoever takes the run over finds it.
         let job = setup.run.create_job(&packed).await;
         let job = job.map_err(|e| infrastructure("could not store a job", &e))?;
         let submission = Submission {
             name: job_name(&job.run, &job.job),
-            queue: setup.settings.queue.clone().unwrap_or_default(),
+            queue,
             definition,
             size: assignments.len(),
             command: vec!["worker".to_owned(), job.to_string()],
@@ -212,5 +234,11 @@ impl Desk {
 }
 
 fn not_submitted(trouble: &Trouble) -> Failure {
-    infrastructure("the job could not be submitted to Batch", trouble).with_hint(trouble.hint())
+    let hint = match (trouble.kind, trouble.action) {
+        (Kind::Refused, "batch:RegisterJobDefinition") => {
+            "let go of definitions `wrun-…` that no job uses, `aws batch deregister-job-definition --job-definition NAME:REVISION`, or have the quota raised; where the definition itself is refused, correct what `batch.` says of image, roles and sizes".to_owned()
+        }
+        _ => trouble.hint(),
+    };
+    infrastructure("the job could not be submitted to Batch", trouble).with_hint(hint)
 }

@@ -7,6 +7,8 @@ use crate::model::failure::{Failure, FailureKind};
 
 /// What this executor gives as the reason when it ends a job.
 pub const ENDED_BY_US: &str = "wrun: ";
+/// What can be said to somebody whose machines are taken away.
+pub const RECLAIMED: &str = "`limits.reclaims` says how often a task is made again; a queue of machines on demand loses none";
 
 /// What Batch says of a job that has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct Said {
     pub job: String,
     /// Whether it is said to have succeeded.
     pub succeeded: bool,
+    /// Whether somebody asked for its end.
+    pub ended: bool,
     /// Why it is in its state.
     pub status_reason: Option<String>,
     /// What happened to the container.
@@ -27,6 +31,33 @@ pub struct Said {
     pub log_stream: Option<String>,
 }
 
+/// What is said where a person ended the job.
+const BY_SOMEBODY: &str = "somebody ended the job";
+
+fn is_reclaim(text: &str) -> bool {
+    text.contains("Host EC2") || text.contains("Spot Task was interrupted")
+}
+
+fn ended_by_us() -> Failure {
+    Failure::new(FailureKind::Cancelled, "the job was ended by its driver")
+}
+
+/// Why a worker was asked to end, which cannot know more than that it was: where its host was
+/// reclaimed, or Batch says nothing, its record says what there is to say, and this is none.
+pub fn stopped(said: &Said) -> Option<Failure> {
+    let text = |it: &Option<String>| it.clone().unwrap_or_default();
+    let both = format!("{} {}", text(&said.status_reason), text(&said.reason));
+    let mut failure = match () {
+        () if both.contains(ENDED_BY_US) => return Some(ended_by_us()),
+        () if is_reclaim(&both) => return None,
+        () if said.ended => Failure::new(FailureKind::Infrastructure, BY_SOMEBODY),
+        () => return None,
+    };
+    failure.causes.extend(said.status_reason.clone());
+    failure.causes.push(format!("job `{}`", said.job));
+    Some(failure)
+}
+
 /// Why there is no record.
 pub fn failure(said: &Said) -> Failure {
     let text = |it: &Option<String>| it.clone().unwrap_or_default();
@@ -35,9 +66,10 @@ pub fn failure(said: &Said) -> Failure {
     let has = |part: &str| both.contains(part);
     let of = |message: String| Failure::new(FailureKind::Infrastructure, message);
     let mut failure = if has(ENDED_BY_US) {
-        return Failure::new(FailureKind::Cancelled, "the job was ended by its driver");
-    } else if has("Host EC2") || has("Spot Task was interrupted") {
-        of("the host of the job was reclaimed".to_owned())
+        return ended_by_us();
+    } else if is_reclaim(&both) {
+        let message = "the host of the job was reclaimed";
+        Failure::new(FailureKind::Reclaimed, message).with_hint(RECLAIMED)
     } else if has("CannotPull") {
         of(format!("the image `{}` cannot be pulled", said.image)).with_hint(
             "`batch.image` names the image; the execution role, or that of the instances, must be allowed to pull it",
@@ -51,7 +83,7 @@ pub fn failure(said: &Said) -> Failure {
     } else if has("ResourceInitializationError") || has("Cannot") || has("DockerTimeout") {
         of("the container could not be started".to_owned())
     } else if has("Terminat") || has("Cancel") || has("cancel") {
-        of("somebody ended the job".to_owned())
+        of(BY_SOMEBODY.to_owned())
     } else if said.succeeded {
         of("the worker has ended and has left no record".to_owned()).with_hint(
             "the datastore of the workers may be another: `wrun doctor` shows what they are told",
@@ -94,6 +126,10 @@ mod tests {
     #[test]
     fn every_text_of_batch_is_understood() {
         let reclaimed = "the host of the job was reclaimed";
+        let kind = |message: &str| match message == reclaimed {
+            true => FailureKind::Reclaimed,
+            false => FailureKind::Infrastructure,
+        };
         let texts = [
             (
                 "Host EC2 (instance i-0abc) terminated.",
@@ -135,11 +171,8 @@ mod tests {
             ),
         ];
         for (status, reason, code, expected) in texts {
-            let (kind, message) = judged(status, reason, code);
-            assert_eq!(
-                (kind, message.as_str()),
-                (FailureKind::Infrastructure, expected)
-            );
+            let (found, message) = judged(status, reason, code);
+            assert_eq!((found, message.as_str()), (kind(expected), expected));
         }
     }
 
@@ -147,5 +180,23 @@ mod tests {
     fn what_we_ended_was_cancelled() {
         let (kind, _) = judged("wrun: the run was cancelled", "", Some(143));
         assert_eq!(kind, FailureKind::Cancelled);
+    }
+
+    #[test]
+    fn a_worker_that_was_asked_to_end_is_told_by_whom() {
+        let kind = |status: &str, ended| {
+            let said = Said {
+                status_reason: Some(status.into()),
+                ended,
+                ..Said::default()
+            };
+            stopped(&said).map(|failure| failure.kind)
+        };
+        let cancelled = Some(FailureKind::Cancelled);
+        assert_eq!(kind("wrun: ended by `wrun batch kill`", true), cancelled);
+        assert_eq!(kind("too slow", true), Some(FailureKind::Infrastructure));
+        assert_eq!(kind("Host EC2 (instance i-0abc) terminated.", false), None);
+        assert_eq!(kind("Essential container in task exited", false), None);
+        assert_eq!(stopped(&Said::default()), None);
     }
 }

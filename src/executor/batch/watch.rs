@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::client::DESCRIBED_AT_ONCE;
 use super::flight::{Flight, Job, Seat};
+use super::stopped;
 use super::verdict::{self, Said as Told};
 use crate::aws::Trouble;
 use crate::datastore::jobs::Found;
@@ -73,6 +74,16 @@ impl Rhythm {
     }
 }
 
+/// What a visit found.
+enum Visit {
+    /// No end yet.
+    Underway,
+    /// An end, which was passed on.
+    Ended,
+    /// An end of which the worker does not know why it came.
+    Stopped(Seat, Box<Record>),
+}
+
 /// Watches what is in flight, for ever.
 pub(super) async fn watch(shared: Arc<Shared>) {
     loop {
@@ -101,20 +112,27 @@ pub(super) async fn watch(shared: Arc<Shared>) {
 impl Shared {
     /// Looks into the datastore, and says how many attempts have ended.
     async fn look(self: &Arc<Self>) -> Result<usize, RunError> {
-        let mut visits: JoinSet<Result<bool, RunError>> = JoinSet::new();
-        let mut ended = 0;
+        let mut visits: JoinSet<Result<Visit, RunError>> = JoinSet::new();
+        let (mut ended, mut stopped) = (0, Vec::new());
+        let mut count = |visit| match visit {
+            Visit::Ended => ended += 1,
+            Visit::Stopped(seat, record) => stopped.push((seat, record)),
+            Visit::Underway => {}
+        };
         for (seat, found) in self.find().await? {
             if visits.len() >= READ_AT_ONCE
                 && let Some(visit) = visits.join_next().await
             {
-                ended += usize::from(joined(visit)?);
+                count(joined(visit)?);
             }
             let shared = self.clone();
             visits.spawn(async move { shared.visit(&seat, &found).await });
         }
         while let Some(visit) = visits.join_next().await {
-            ended += usize::from(joined(visit)?);
+            count(joined(visit)?);
         }
+        ended += stopped.len();
+        self.land_stopped(stopped).await;
         Ok(ended)
     }
 
@@ -139,11 +157,11 @@ impl Shared {
         Ok(found)
     }
 
-    /// Passes on what was found of an attempt, and says whether it has ended.
-    async fn visit(&self, seat: &Seat, found: &Found) -> Result<bool, RunError> {
+    /// Passes on what was found of an attempt.
+    async fn visit(&self, seat: &Seat, found: &Found) -> Result<Visit, RunError> {
         let flight = self.state().flights.get(seat).cloned();
         let Some(flight) = flight else {
-            return Ok(false);
+            return Ok(Visit::Underway);
         };
         let made = match found.made {
             true => self.setup.run.attempt(&flight.task, flight.attempt).await?,
@@ -152,12 +170,15 @@ impl Shared {
         match made {
             Some(made) => {
                 self.hear_worker(seat, &made.worker, made.said).await?;
+                if stopped::was_stopped(&made.record) {
+                    return Ok(Visit::Stopped(seat.clone(), Box::new(made.record)));
+                }
                 self.land(seat, made.record);
-                Ok(true)
+                Ok(Visit::Ended)
             }
             None => {
                 self.hear(seat, &flight, &found.said).await?;
-                Ok(false)
+                Ok(Visit::Underway)
             }
         }
     }
@@ -247,7 +268,7 @@ impl Shared {
     }
 
     /// Says that an attempt has ended.
-    fn land(&self, seat: &Seat, record: Record) {
+    pub(super) fn land(&self, seat: &Seat, record: Record) {
         let landed = self.state().flights.land(seat, record.result.is_err());
         let Some(flight) = landed else {
             return;
@@ -398,7 +419,7 @@ fn has_ended(job: &JobDetail) -> bool {
 }
 
 /// What Batch says of a job.
-fn told(job: &JobDetail) -> Told {
+pub(super) fn told(job: &JobDetail) -> Told {
     let last = job.attempts().last();
     let of_last = last.and_then(|it| it.container());
     let container = job.container();
@@ -408,6 +429,7 @@ fn told(job: &JobDetail) -> Told {
     Told {
         job: job.job_id().unwrap_or_default().to_owned(),
         succeeded: job.status() == Some(&JobStatus::Succeeded),
+        ended: job.is_terminated() == Some(true) || job.is_cancelled() == Some(true),
         status_reason: status.or_else(|| last?.status_reason()).map(str::to_owned),
         reason: reason.or_else(|| of_last?.reason()).map(str::to_owned),
         exit_code: exit_code.or_else(|| of_last?.exit_code()),

@@ -17,6 +17,7 @@ const GRACE: Duration = Duration::from_secs(30);
 pub struct Job {
     pub id: String,
     pub name: String,
+    pub queue: String,
     pub definition: Json,
     pub command: Vec<String>,
     pub array: bool,
@@ -118,6 +119,7 @@ impl Job {
             "status": child.status,
             "container": container,
             "arrayProperties": { "index": index },
+            "isTerminated": child.asked.is_some(),
         });
         if let Some(reason) = &child.status_reason {
             it["statusReason"] = reason.clone().into();
@@ -164,12 +166,17 @@ impl State {
                 of.map(|index| job.child(index)).collect()
             }
             None => {
+                let queue = text(&body["jobQueue"]);
+                if !self.has_queue(&queue) {
+                    return bad(format!("JobQueue {queue} does not exist"));
+                }
                 let name = text(&body["filters"][0]["values"][0]);
                 let named = |it: &str| match name.strip_suffix('*') {
                     Some(begin) => it.starts_with(begin),
                     None => it == name,
                 };
-                let jobs = self.jobs.iter().filter(|job| named(&job.name));
+                let of_queue = self.jobs.iter().filter(|job| job.queue == queue);
+                let jobs = of_queue.filter(|job| named(&job.name));
                 jobs.map(Job::detail).collect()
             }
         };

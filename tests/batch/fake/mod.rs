@@ -53,6 +53,10 @@ pub struct Mood {
     /// Actions that the credentials do not allow.
     pub denied: Vec<&'static str>,
     pub queue_disabled: bool,
+    /// Queues that are there beside `queue`.
+    pub queues: Vec<&'static str>,
+    /// Queues that are not there any more, and their jobs neither.
+    pub deleted: Vec<&'static str>,
     pub no_room_for_definitions: bool,
     pub mishaps: VecDeque<Mishap>,
     /// The most containers that start in all.
@@ -76,6 +80,7 @@ pub struct State {
 pub struct Fake {
     shared: Arc<Shared>,
     pub address: String,
+    pub clock: Arc<http::Clock>,
 }
 
 struct Shared {
@@ -106,10 +111,16 @@ impl Fake {
             std::thread::spawn(move || jobs::host(&shared));
         }
         let answering = shared.clone();
-        let address = http::serve(Arc::new(move |action, body| {
-            answer(&answering, action, &body)
-        }));
-        Self { shared, address }
+        let clock = Arc::new(http::Clock::default());
+        let address = http::serve(
+            clock.clone(),
+            Arc::new(move |action, body| answer(&answering, action, &body)),
+        );
+        Self {
+            shared,
+            address,
+            clock,
+        }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -121,6 +132,11 @@ impl Fake {
         self.state().calls.get(action).copied().unwrap_or(0)
     }
 
+    /// Lets what waits never start: its queue is not there any more.
+    pub fn forget(&self) {
+        self.state().runnable.clear();
+    }
+
     /// Lets what waits start.
     pub fn resume(&self) {
         self.state().mood.most_containers = None;
@@ -130,6 +146,12 @@ impl Fake {
     /// Asks all containers that run now to end, as hosts do before they are taken away; how many.
     pub fn warn(&self) -> usize {
         self.state().signal_running()
+    }
+
+    /// The queues that jobs were submitted to, in their order.
+    pub fn queues(&self) -> Vec<String> {
+        let state = self.state();
+        state.jobs.iter().map(|job| job.queue.clone()).collect()
     }
 
     /// The states of all jobs and children, as one list.
@@ -235,7 +257,7 @@ impl State {
 
     fn queues(&self, body: &Json) -> Answer {
         let name = text(&body["jobQueues"][0]);
-        if name != "queue" {
+        if !self.has_queue(&name) {
             return Answer::Good(json!({ "jobQueues": [] }));
         }
         let state = match self.mood.queue_disabled {
@@ -249,7 +271,16 @@ impl State {
         }] }))
     }
 
+    fn has_queue(&self, name: &str) -> bool {
+        let known = name == "queue" || self.mood.queues.contains(&name);
+        known && !self.mood.deleted.contains(&name)
+    }
+
     fn submit(&mut self, body: &Json) -> Answer {
+        let queue = text(&body["jobQueue"]);
+        if !self.has_queue(&queue) {
+            return bad(format!("JobQueue {queue} does not exist"));
+        }
         if self.mood.queue_disabled {
             return bad("Job Queue is disabled");
         }
@@ -267,6 +298,7 @@ impl State {
         self.jobs.push(Job {
             id: format!("00000000-0000-4000-8000-{number:012}"),
             name: text(&body["jobName"]),
+            queue,
             definition,
             command: command.as_array().unwrap().iter().map(text).collect(),
             array: size.is_some(),

@@ -59,7 +59,7 @@ pub(super) fn cells(cx: &Context, settings: &Settings) -> Result<Vec<Check>, Cli
 /// Whether the secrets that the settings grant have values. No value is shown.
 pub(super) fn secrets(cx: &Context, settings: &Settings) -> Result<Vec<Check>, CliError> {
     let variable = |name: &str| std::env::var(name).ok();
-    let around = Surroundings::new(&variable, cx.now());
+    let around = Surroundings::new(&variable, cx.now()).holding(&cx.at_hand);
     let steps = settings.grants.steps.values().flatten();
     let grants = settings.grants.all.iter().chain(steps);
     let look = async |grant: &Grant| {

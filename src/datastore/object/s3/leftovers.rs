@@ -24,10 +24,18 @@ impl Bucket {
                 .prefix(&self.prefix)
                 .set_key_marker(after.0)
                 .set_upload_id_marker(after.1);
-            let page = request.send().await.map_err(|error| {
-                let place = format!("s3://{}/{}", self.name, self.prefix);
-                self.error("list the uploads of", place, Trouble::of(LIST, &error))
-            })?;
+            let page = match request.send().await {
+                Ok(page) => page,
+                Err(error) => {
+                    let trouble = Trouble::of(LIST, &error);
+                    // Where nobody can see them, there is nothing to be done about them.
+                    if trouble.code.as_deref() == Some("NotImplemented") {
+                        return Ok(found);
+                    }
+                    let place = format!("s3://{}/{}", self.name, self.prefix);
+                    return Err(self.error("list the uploads of", place, trouble));
+                }
+            };
             for upload in page.uploads() {
                 let Some((key, id)) = self.left(upload, before) else {
                     continue;

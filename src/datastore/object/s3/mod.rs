@@ -89,7 +89,8 @@ impl S3Store {
             .force_path_style(in_path)
             .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
             .timeout_config(timeouts)
-            // Named with each request where it is wanted; some servers stumble over the default.
+            // Asked for with each request where it is wanted ([`Bucket::checked`]); some servers stumble over
+            // the default.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         Self(Arc::new(Bucket {
@@ -144,6 +145,18 @@ impl Bucket {
     fn algorithm(&self) -> Option<ChecksumAlgorithm> {
         let wanted = self.checksums.load(Ordering::Relaxed);
         wanted.then_some(ChecksumAlgorithm::Crc64Nvme)
+    }
+
+    /// What a request is made with that names `algorithm`: naming it alone has the SDK compute nothing,
+    /// and a server that is strict refuses what names a checksum and has none.
+    fn checked(algorithm: Option<&ChecksumAlgorithm>) -> aws_sdk_s3::config::Builder {
+        let builder = aws_sdk_s3::Config::builder();
+        match algorithm {
+            Some(_) => {
+                builder.request_checksum_calculation(RequestChecksumCalculation::WhenSupported)
+            }
+            None => builder,
+        }
     }
 
     /// Whether `trouble` says that the server does not know the checksum; then none is sent any more.

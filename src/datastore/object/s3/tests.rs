@@ -1,4 +1,8 @@
 //! The conformance suite against a real server, and what only S3 has: parts, refusals, endpoints.
+//!
+//! The server is moto, which the tests start. Another that runs already, of whatever kind, is judged by
+//! `WRUN_TEST_S3=http://127.0.0.1:4566 cargo test -p wrun --lib a_server_that_is_named -- --ignored`: it must take
+//! `test` for both halves of the credentials, and what is written lies in its bucket `wrun-test` afterwards.
 
 use aws_sdk_s3::config::{Credentials, Region};
 
@@ -59,6 +63,66 @@ async fn the_suite_passes_in_a_bucket_and_below_a_prefix() {
         moto.reset();
         moto.bucket("bucket");
     }
+}
+
+/// How many creators meet in one place, and how often.
+const RACES: (u32, u32) = (8, 25);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a server in WRUN_TEST_S3"]
+async fn a_server_that_is_named_passes_the_suite() {
+    let endpoint = std::env::var("WRUN_TEST_S3").expect("it names a server");
+    let builder = aws_sdk_s3::config::Builder::from(&config(&endpoint)).force_path_style(true);
+    let made = Client::from_conf(builder.build());
+    // It may be there from the last time.
+    let _ = made.create_bucket().bucket("wrun-test").send().await;
+    let prefix = crate::datastore::jobs::new_token();
+    let at = |part: &str| {
+        let place = ("wrun-test", &*format!("{prefix}/{part}"));
+        S3Store::new(&config(&endpoint), place, PathStyle::Auto, retry())
+    };
+    let s3 = at("suite");
+    assert!(s3.is_empty().await.unwrap());
+    let store = RetryStore::new(Arc::new(s3.clone()), retry());
+    super::super::conformance::all(Arc::new(store)).await;
+    println!("the suite: passed, checksums {}", s3.has_checksums());
+
+    let s3 = at("parts");
+    let (bytes, key) = (noise(27 << 20), Key::new("large").unwrap());
+    let mut upload = s3.upload(9).await.unwrap();
+    for piece in bytes.chunks(1 << 20) {
+        upload.write(Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    upload.finish(&key, "headheadh".into()).await.unwrap();
+    let part = s3.get_range(&key, 20 << 20, 100).await.unwrap().unwrap();
+    assert_eq!(part.bytes, bytes.slice((20 << 20) - 9..(20 << 20) + 91));
+    assert_eq!(part.total, 9 + bytes.len() as u64);
+    println!(
+        "an object in parts: passed, checksums {}",
+        s3.has_checksums()
+    );
+    s3.0.copy_anew(&key, part.total, Some(1)).await.unwrap();
+    assert_eq!(
+        s3.get(&key, 1 << 30).await.unwrap().unwrap().bytes.len() as u64,
+        part.total
+    );
+    println!("an object copied onto itself: passed");
+
+    let (s3, mut doubled) = (at("races"), 0);
+    for race in 0..RACES.1 {
+        let key = Key::new(&format!("race/{race}")).unwrap();
+        let creators = (0..RACES.0).map(|who| {
+            let (s3, key) = (s3.clone(), key.clone());
+            tokio::spawn(async move { s3.create(&key, format!("{who}").into()).await })
+        });
+        let mut winners = 0;
+        for creator in creators.collect::<Vec<_>>() {
+            winners += u32::from(matches!(creator.await.unwrap(), Ok(Created::New)));
+        }
+        doubled += u32::from(winners != 1);
+    }
+    println!("races: {} of {} had one winner", RACES.1 - doubled, RACES.1);
+    assert_eq!(doubled, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

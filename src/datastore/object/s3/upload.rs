@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
 
@@ -63,8 +63,15 @@ impl Upload for S3Upload {
             let bytes = whole.read(0, whole.len() as usize).await?;
             return bucket.retry.run(|| bucket.put(key, bytes.clone())).await;
         }
-        let sending = Sending::begin(bucket, key).await?;
-        sending.all(Arc::new(whole)).await
+        let whole = Arc::new(whole);
+        let sending = Sending::begin(bucket.clone(), key).await?;
+        match sending.all(whole.clone()).await {
+            // One that was begun with checksums has them in all its parts, so it is begun anew.
+            Err(StoreError::Remote { source, .. }) if bucket.gives_checksums_up(&source) => {
+                Sending::begin(bucket, key).await?.all(whole).await
+            }
+            sent => sent,
+        }
     }
 }
 
@@ -94,7 +101,7 @@ impl Whole {
 
 impl Bucket {
     /// Begins a multipart upload and returns its id; without checksums where the server knows none.
-    async fn begin(&self, key: &Key) -> Result<String, StoreError> {
+    async fn begin(&self, key: &Key) -> Result<Begun, StoreError> {
         let begun = self.retry.run(|| self.begin_once(key)).await;
         match begun {
             Err(StoreError::Remote { source, .. }) if self.gives_checksums_up(&source) => {
@@ -104,17 +111,28 @@ impl Bucket {
         }
     }
 
-    async fn begin_once(&self, key: &Key) -> Result<String, StoreError> {
+    async fn begin_once(&self, key: &Key) -> Result<Begun, StoreError> {
+        let algorithm = self.algorithm();
         let request = self.client.create_multipart_upload().bucket(&self.name);
         let request = request
             .key(self.object(key))
-            .set_checksum_algorithm(self.algorithm());
+            .set_checksum_algorithm(algorithm.clone());
         let answer = request
             .send()
             .await
             .map_err(|error| self.error("write", self.place(key), Trouble::of(PUT, &error)))?;
-        Ok(answer.upload_id.unwrap_or_default())
+        Ok(Begun {
+            id: answer.upload_id.unwrap_or_default(),
+            algorithm,
+        })
     }
+}
+
+/// A multipart upload, as the server knows it.
+struct Begun {
+    id: String,
+    /// The checksum that it was begun with, and that each of its parts must have.
+    algorithm: Option<ChecksumAlgorithm>,
 }
 
 /// A multipart upload that has begun. Dropped before it is complete, it is aborted.
@@ -123,14 +141,19 @@ pub(super) struct Sending {
     key: Key,
     /// None once nothing has to be aborted.
     id: Option<String>,
+    algorithm: Option<ChecksumAlgorithm>,
 }
 
 impl Sending {
     pub(super) async fn begin(bucket: Arc<Bucket>, key: &Key) -> Result<Self, StoreError> {
         failpoint::reach("s3.begin", key);
-        let id = Some(bucket.begin(key).await?);
-        let key = key.clone();
-        Ok(Self { bucket, key, id })
+        let Begun { id, algorithm } = bucket.begin(key).await?;
+        Ok(Self {
+            bucket,
+            key: key.clone(),
+            id: Some(id),
+            algorithm,
+        })
     }
 
     #[cfg(test)]
@@ -165,13 +188,20 @@ impl Sending {
                 sent.extend(next(&mut sending).await?);
             }
             let (bucket, key, id) = (self.bucket.clone(), self.key.clone(), self.id().to_owned());
-            let whole = whole.clone();
+            let (whole, algorithm) = (whole.clone(), self.algorithm.clone());
             sending.spawn(async move {
                 let _turn = bucket.parts.acquire().await.expect("it is never closed");
                 let bytes = whole.read(cut.at, cut.len).await?;
                 bucket
                     .retry
-                    .run(|| part(&bucket, (&key, &id), cut, bytes.clone()))
+                    .run(|| {
+                        part(
+                            &bucket,
+                            (&key, &id),
+                            (cut, algorithm.as_ref()),
+                            bytes.clone(),
+                        )
+                    })
                     .await
             });
         }
@@ -248,7 +278,7 @@ async fn next(
 async fn part(
     bucket: &Bucket,
     (key, id): (&Key, &str),
-    cut: Cut,
+    (cut, algorithm): (Cut, Option<&ChecksumAlgorithm>),
     bytes: Bytes,
 ) -> Result<CompletedPart, StoreError> {
     let request = bucket.client.upload_part().bucket(&bucket.name);
@@ -256,10 +286,13 @@ async fn part(
         .key(bucket.object(key))
         .upload_id(id)
         .part_number(cut.number)
-        .set_checksum_algorithm(bucket.algorithm())
+        .set_checksum_algorithm(algorithm.cloned())
         .body(bytes.into());
+    let request = request
+        .customize()
+        .config_override(Bucket::checked(algorithm));
     let sent = match bucket.encrypted {
-        true => request.customize().disable_payload_signing().send().await,
+        true => request.disable_payload_signing().send().await,
         false => request.send().await,
     };
     let answer =

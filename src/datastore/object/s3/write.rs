@@ -79,18 +79,21 @@ impl Bucket {
         bytes: Bytes,
         when: &If<'_>,
     ) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
+        let algorithm = self.algorithm();
+        let checked = Self::checked(algorithm.as_ref());
         let request = self.client.put_object().bucket(&self.name);
         let request = request
             .key(self.object(key))
-            .set_checksum_algorithm(self.algorithm())
+            .set_checksum_algorithm(algorithm)
             .body(bytes.into());
         let request = match when {
             If::Always => request,
             If::Absent => request.if_none_match("*"),
             If::Is(version) => request.if_match(&version.0),
         };
+        let request = request.customize().config_override(checked);
         match self.encrypted {
-            true => request.customize().disable_payload_signing().send().await,
+            true => request.disable_payload_signing().send().await,
             false => request.send().await,
         }
     }
