@@ -7,7 +7,7 @@ use super::loglines::{Line, LineBuffer};
 use super::style::Style;
 use super::{clean, failure, human};
 use crate::model::event::Event;
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::header::RunHeader;
 use crate::model::id::TaskId;
 use crate::model::name::StepName;
@@ -19,6 +19,8 @@ pub struct Narrator {
     style: Style,
     logs: BTreeMap<TaskId, LineBuffer>,
     run: String,
+    /// Whether it was said what it means that a machine is taken away.
+    reclaims_explained: bool,
 }
 
 impl Narrator {
@@ -28,6 +30,7 @@ impl Narrator {
             style,
             logs: BTreeMap::new(),
             run: String::new(),
+            reclaims_explained: false,
         }
     }
 
@@ -133,7 +136,7 @@ impl Narrator {
         lines
     }
 
-    fn failed(&self, task: &TaskId, attempt: u32, why: &Failure) -> Vec<String> {
+    fn failed(&mut self, task: &TaskId, attempt: u32, why: &Failure) -> Vec<String> {
         let name = self.style.name(task);
         let which = if attempt == 0 {
             String::new()
@@ -144,6 +147,12 @@ impl Narrator {
             "{name} failed{which}: {}",
             failure::headline(why, &self.style)
         );
+        // Cheap machines are taken away by the hundred: the first time it is explained.
+        if why.kind == FailureKind::Reclaimed
+            && std::mem::replace(&mut self.reclaims_explained, true)
+        {
+            return vec![first];
+        }
         let details = failure::details(why, &self.style);
         std::iter::once(first)
             .chain(details.lines().map(str::to_owned))

@@ -267,6 +267,29 @@ fn a_bad_run_in_plain_lines() {
 }
 
 #[test]
+fn what_it_means_that_machines_are_taken_away_is_said_once() {
+    let reclaimed = |task, attempt| {
+        let failure = Failure::new(FailureKind::Reclaimed, "the host was reclaimed");
+        let failure = failure.with_hint("machines on demand are not");
+        finished(task, attempt, record(Err(failure), 20, 5))
+    };
+    let mut events = good_run()[..2].to_vec();
+    events.extend([reclaimed("count/0", 0), reclaimed("count/1", 0)]);
+    events.push(reclaimed("count/0", 1));
+    let text = plain(&events);
+    let lines: Vec<_> = text.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "count/0 failed: reclaimed: the host was reclaimed",
+            "    hint: machines on demand are not",
+            "count/1 failed: reclaimed: the host was reclaimed",
+            "count/0 failed in attempt 2: reclaimed: the host was reclaimed",
+        ]
+    );
+}
+
+#[test]
 fn a_foreach_says_how_far_it_is_only_when_it_takes_long() {
     let lines = |task_ms: u64| {
         let mut events = vec![
