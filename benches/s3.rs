@@ -136,7 +136,10 @@ async fn objects(endpoint: &str) -> Vec<Row> {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
     let retry = Arc::new(Retry::new(Patience::default(), 1));
-    let place = ("bucket", "blobs");
+    // What an earlier bench has left on a server that stays would not be written again.
+    let now = std::time::UNIX_EPOCH.elapsed().expect("it is past 1970");
+    let prefix = format!("blobs-{}", now.as_millis());
+    let place = ("bucket", prefix.as_str());
     let store = S3Store::new(&config, place, PathStyle::Auto, retry.clone());
     let store = RetryStore::new(Arc::new(store), retry);
     let plain = aws_sdk_s3::config::Builder::from(&config).force_path_style(true);

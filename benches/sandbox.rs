@@ -242,7 +242,7 @@ fn cells(criterion: &mut Criterion) {
         });
     });
 
-    let mut group = criterion.benchmark_group("cell: 256 MiB through the socket");
+    let mut group = criterion.benchmark_group("cell: 256 MiB through shared memory");
     group
         .sample_size(10)
         .measurement_time(Duration::from_secs(8))

@@ -98,9 +98,6 @@ fn how_often_hosts_may_be_taken_away_is_a_setting() {
         hint: `limits.reclaims` says how often a task is made again; a queue of machines on demand loses none
     start/- is tried again at once, attempt 2
     start/- failed in attempt 2: reclaimed: the host of the job was reclaimed
-        caused by: Host EC2 (instance i-0123456789abcdef0) terminated.
-        caused by: job `00000000-0000-4000-8000-000000000001`
-        hint: `limits.reclaims` says how often a task is made again; a queue of machines on demand loses none
     ");
     // The queue has machines on demand now.
     cloud.fake.state().mood.mishaps.clear();

@@ -11,7 +11,7 @@ use super::results::Results;
 use super::world::module;
 
 /// How many runs there are under `CI=true`.
-const RUNS: usize = 1000;
+const RUNS: usize = 600;
 /// How many runs each flow has, with other parameters and seeds.
 const EACH: usize = 17;
 
