@@ -168,18 +168,21 @@ fn a_clock_that_is_wrong_is_named_with_how_much() {
     );
 }
 
+/// A run of five steps whose datastore is behind `wire`.
+fn five(world: &World, wire: &Wire) -> Said {
+    let module = super::world::module("bench_five");
+    let mut run = command(world, &wire.endpoint(), &access());
+    let said = run.args(["run", "--module", &module]).output();
+    said.unwrap().into()
+}
+
 #[test]
 fn a_run_and_the_doctor_name_the_clock() {
     let answer = an_hour_off(true);
     let plan: Plan = Arc::new(move |_, _| Some(answer.clone()));
     let wire = Wire::to(1, plan);
     let world = World::new();
-    let module = super::world::module("bench_five");
-    let run: Said = command(&world, &wire.endpoint(), &access())
-        .args(["run", "--module", &module])
-        .output()
-        .unwrap()
-        .into();
+    let run = five(&world, &wire);
     insta::assert_snapshot!(world.text(&run), @r"
     error: could not read `s3://bucket/team/wrun-datastore`
       caused by: `s3:GetObject`: RequestTimeTooSkewed: The difference between the request time and the current time is too large. (the clock of this machine is 60 minutes behind that of AWS)
@@ -209,13 +212,7 @@ fn a_clock_that_goes_wrong_meanwhile_stops_no_run() {
     let plan: Plan = Arc::new(move |number, _| (number % 5 == 4).then(|| answer.clone()));
     let wire = Wire::to(moto.port(), plan);
     let world = World::new();
-    let module = super::world::module("bench_five");
-    let run: Said = command(&world, &wire.endpoint(), &access())
-        .args(["run", "--module", &module, "--quiet"])
-        .output()
-        .unwrap()
-        .into();
-    run.good();
+    five(&world, &wire).good();
     assert!(wire.faults() > 1);
 }
 
@@ -229,12 +226,7 @@ fn a_run_that_may_read_and_not_write_says_so_before_it_begins() {
     });
     let wire = Wire::to(moto.port(), plan);
     let world = World::new();
-    let module = super::world::module("bench_five");
-    let run: Said = command(&world, &wire.endpoint(), &access())
-        .args(["run", "--module", &module])
-        .output()
-        .unwrap()
-        .into();
+    let run = five(&world, &wire);
     insta::assert_snapshot!(world.text(&run), @r"
     error: could not write `s3://bucket/team/wrun-datastore`
       caused by: `s3:PutObject`: AccessDenied: told to fail
