@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::layout as keys;
-use super::object::{Created, Key, StoreError};
+use super::object::{Created, Key, StoreError, each_key};
 use super::run::{self, Run, RunError};
 use super::{Datastore, JournalError};
 use crate::failpoint;
@@ -29,12 +29,12 @@ impl Datastore {
         // In this order: a header is there before all else, and goes when there is a tombstone.
         let mut numbers = self.working(flow).await?;
         for prefix in [keys::index(flow), keys::removals(flow)] {
-            self.each_key(&prefix, |key| {
+            let forget = |key: &Key| {
                 if let Some(number) = keys::number_of(key) {
                     numbers.remove(&number);
                 }
-            })
-            .await?;
+            };
+            each_key(&**self.store(), &prefix, PAGE, forget).await?;
         }
         let run = |number| RunId {
             flow: flow.clone(),
@@ -46,32 +46,16 @@ impl Datastore {
     /// The numbers of which there is a segment, a job, or what a worker has made.
     pub(super) async fn working(&self, flow: &FlowName) -> Result<BTreeSet<RunNumber>, StoreError> {
         let mut numbers = BTreeSet::new();
-        self.each_key(&keys::all_runs(flow), |key| {
+        let keep = |key: &Key| {
             let work = ["journal/", "jobs/", "tasks/"];
             if let Some((run, rest)) = keys::in_run(key)
                 && work.iter().any(|it| rest.starts_with(it))
             {
                 numbers.insert(run.number);
             }
-        })
-        .await?;
+        };
+        each_key(&**self.store(), &keys::all_runs(flow), PAGE, keep).await?;
         Ok(numbers)
-    }
-
-    async fn each_key(
-        &self,
-        prefix: &super::object::Prefix,
-        mut see: impl FnMut(&Key),
-    ) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let page = self.store().list(prefix, after.as_ref(), PAGE).await?;
-            page.iter().for_each(&mut see);
-            if page.len() < PAGE {
-                return Ok(());
-            }
-            after = page.into_iter().next_back();
-        }
     }
 
     /// Whether the first segment of a run's journal is there.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::layout as keys;
-use super::object::{Created, StoreError};
+use super::object::{Created, Key, StoreError, each_key};
 use super::run::{Run, RunError, decode, encode, get};
 use super::sealed::{self, Kind, MAX_CONTENT, Nonce};
 use crate::failpoint;
@@ -108,16 +108,9 @@ impl Run {
     /// When the store fails.
     pub async fn jobs(&self) -> Result<Vec<Token>, StoreError> {
         let mut jobs = Vec::new();
-        let mut after = None;
-        loop {
-            let prefix = keys::jobs(self.id());
-            let found = self.store().list(&prefix, after.as_ref(), PAGE).await?;
-            jobs.extend(found.iter().filter_map(keys::job_of));
-            if found.len() < PAGE {
-                return Ok(jobs);
-            }
-            after = found.into_iter().next_back();
-        }
+        let see = |key: &Key| jobs.extend(keys::job_of(key));
+        each_key(&**self.store(), &keys::jobs(self.id()), PAGE, see).await?;
+        Ok(jobs)
     }
 
     /// Stores the record of an attempt. When another worker was first, its record is given back.

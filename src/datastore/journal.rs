@@ -15,7 +15,7 @@ use ciborium::Value as Cbor;
 use tokio::task::JoinSet;
 
 use super::layout as keys;
-use super::object::{Created, Key, ObjectStore, StoreError};
+use super::object::{Created, Key, ObjectStore, StoreError, each_key};
 use super::removed::{self, Removed};
 use super::sealed::{self, Kind, Nonce, SealError};
 use crate::failpoint;
@@ -161,16 +161,9 @@ impl Journal {
     /// The numbers of all segments that are there.
     pub(super) async fn numbers(&self) -> Result<Vec<u64>, StoreError> {
         let mut numbers = Vec::new();
-        let mut after: Option<Key> = None;
-        loop {
-            let prefix = keys::journal(&self.run);
-            let page = self.store.list(&prefix, after.as_ref(), PAGE).await?;
-            numbers.extend(page.iter().filter_map(keys::segment_of));
-            if page.len() < PAGE {
-                return Ok(numbers);
-            }
-            after = page.into_iter().next_back();
-        }
+        let see = |key: &Key| numbers.extend(keys::segment_of(key));
+        each_key(&*self.store, &keys::journal(&self.run), PAGE, see).await?;
+        Ok(numbers)
     }
 
     /// The number that follows the last segment.

@@ -473,6 +473,27 @@ pub trait ObjectStore: Send + Sync + fmt::Debug {
     async fn upload(&self, head: usize) -> Result<Box<dyn Upload>, StoreError>;
 }
 
+/// Shows `see` every key below `prefix` in order, listed `page` at once.
+///
+/// # Errors
+/// When the store cannot list.
+pub(crate) async fn each_key(
+    store: &dyn ObjectStore,
+    prefix: &Prefix,
+    page: usize,
+    mut see: impl FnMut(&Key),
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let found = store.list(prefix, after.as_ref(), page).await?;
+        found.iter().for_each(&mut see);
+        if found.len() < page {
+            return Ok(());
+        }
+        after = found.into_iter().next_back();
+    }
+}
+
 /// The result of a task that is never aborted; its panic goes on here.
 pub(crate) fn join<T>(ended: Result<T, tokio::task::JoinError>) -> T {
     match ended {
