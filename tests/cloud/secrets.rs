@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use super::Server;
 use super::moto::{Moto, access};
 use super::world::{Said, World, module};
 
@@ -31,8 +32,8 @@ fn told(moto: &Moto, service: &str, target: &str, question: &Value) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-fn server() -> Option<Moto> {
-    let moto = Moto::start()?;
+fn server() -> Option<Server> {
+    let moto = super::empty_server()?;
     let put = |name: &str, value: &str| {
         let question = json!({ "Name": name, "SecretString": value });
         told(
