@@ -112,6 +112,39 @@ fn a_service_is_asked_once_for_each_secret_of_a_run() {
 }
 
 #[test]
+fn a_command_about_one_step_asks_for_the_secrets_of_that_step_and_once() {
+    let Some(moto) = server() else { return };
+    let world = World::new();
+    world.write(
+        "wrun.toml",
+        "[steps.start]\ngrants = [\"secret:TOKEN=aws-sm:wrun/plain\"]\n\
+         [steps.end]\ngrants = [\"secret:OTHER=aws-ssm:/wrun/token\"]\n",
+    );
+    let module = module("linear");
+    let asked = |arguments: &[&str]| {
+        let posts = || moto.requests().get("POST").copied().unwrap_or(0);
+        let before = posts();
+        let mut command = world.command(arguments);
+        command
+            .env("AWS_ENDPOINT_URL", moto.endpoint())
+            .envs(access());
+        let said = Said::from(command.output().unwrap()).good();
+        (posts() - before, said.stdout)
+    };
+    let code = ["--module", &module];
+    assert_eq!(asked(&[&["run"][..], &code].concat()).0, 2);
+    for step in ["linear/1/start", "linear/1/end"] {
+        let (times, said) = asked(&[&["spin", step][..], &code].concat());
+        assert_eq!(times, 1, "{step}");
+        assert!(said.contains("the result is the recorded one"), "{said}");
+        assert_eq!(asked(&["replay", step]).0, 1, "{step}");
+    }
+    // What was taken over is replayed as its run, which has the same secrets, was executed.
+    asked(&[&["resume", "linear/1", "--from", "end"][..], &code].concat());
+    assert_eq!(asked(&["replay", "linear/2"]).0, 2);
+}
+
+#[test]
 fn what_is_not_there_is_said_with_what_to_do() {
     let Some(moto) = server() else { return };
     let world = World::new();
