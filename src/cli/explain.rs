@@ -409,6 +409,10 @@ impl From<CheckError> for CliError {
                 Kind::Usage,
                 "`batch.platform = \"ec2\"` has GPUs, with a queue of instances".to_owned(),
             ),
+            CheckError::ImageName { .. } => (
+                Kind::Usage,
+                "`batch.image` takes `registry/repository:tag`, as `wrun batch image` prints it".to_owned(),
+            ),
             CheckError::Image { repository, .. } => (
                 Kind::Usage,
                 format!(
