@@ -13,11 +13,13 @@ use wrun::task::attempt::Clock;
 /// How often the memory of running processes is read.
 const WATCH_EVERY: Duration = Duration::from_millis(4);
 
-/// Builds packages of the workspace for the sandbox and gives the directory with their modules.
+/// Builds packages of the workspace for the sandbox and gives the directory with their modules; those of
+/// examples are below `examples`.
 pub fn modules(packages: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--release", "--target", "wasm32-wasip2"]);
+    build.args(["--lib", "--examples"]);
     build.args(packages.iter().flat_map(|name| ["-p", name]));
     // As in the package that `wrun new` writes.
     build.env("CARGO_PROFILE_RELEASE_LTO", "thin");
