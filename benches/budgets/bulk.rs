@@ -29,6 +29,8 @@ struct Round {
     read: f64,
     zstd: f64,
     disk: f64,
+    /// Plain bytes for each packed one.
+    packed: f64,
     both_in: f64,
     unzstd: f64,
     cached: f64,
@@ -107,6 +109,7 @@ fn alone(directory: &Path, bytes: &[u8]) -> Round {
         }
     });
     let places = places(&packed);
+    let stored: usize = packed.iter().map(Vec::len).sum();
     let both_out = timed(|| read_and_unpack(&path, &places));
     cool(&path);
     let cold_alone = timed(|| read_and_unpack(&path, &places));
@@ -116,6 +119,7 @@ fn alone(directory: &Path, bytes: &[u8]) -> Round {
     Round {
         zstd,
         disk,
+        packed: bytes.len() as f64 / stored as f64,
         both_in,
         unzstd,
         cached,
@@ -200,10 +204,12 @@ fn rows(kind: &str, rounds: &[Round], (driver, cell): (u64, u64)) -> Vec<Row> {
     // Packing and writing can run side by side, so the slower of the two is the limit.
     let limit_in = of(|round| round.zstd.max(round.disk));
     let limit_out = of(|round| round.unzstd.max(round.cached));
+    let packed = median(rounds.iter().map(|round| round.packed).collect());
     let name = |what: &str| format!("256 MiB {kind}: {what}");
     let mib = |bytes: u64| bytes as f64 / MIB as f64;
     vec![
         Row::note(&name("zstd -1 alone, all cores"), of(|r| r.zstd), "MB/s"),
+        Row::note(&name("zstd -1, plain : packed"), packed, "times"),
         Row::note(
             &name("disk alone, write and fsync of what zstd made"),
             of(|r| r.disk),
