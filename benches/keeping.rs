@@ -11,13 +11,13 @@ mod place;
 mod table;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use wrun::model::digest::Digest;
 
-use place::Place;
+use place::{Place, files};
 use table::{Row, median_ms};
 
 const ROUNDS: usize = 5;
@@ -70,19 +70,6 @@ fn referred() -> Vec<Row> {
     let gc = ["gc", "--dry-run", "--grace", "0s"];
     rows.extend(of("`wrun gc --dry-run`", &gc));
     rows
-}
-
-/// Every file below a directory.
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).expect("a directory");
-    let below = entries.flat_map(|entry| {
-        let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => files(&path),
-            false => vec![path],
-        }
-    });
-    below.collect()
 }
 
 /// Reads, unpacks and hashes one file.

@@ -9,13 +9,13 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::place::{Place, Watch};
+use super::place::{Place, Watch, files};
 use super::table::{Row, median};
 
 const MIB: usize = 1 << 20;
@@ -182,19 +182,6 @@ fn cool(path: &Path) {
     let file = File::open(path).expect("it is there");
     file.sync_all().expect("a disk");
     rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("it is a file");
-}
-
-/// Every file below a directory.
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).expect("a directory");
-    let below = entries.flat_map(|entry| {
-        let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => files(&path),
-            false => vec![path],
-        }
-    });
-    below.collect()
 }
 
 fn rows(kind: &str, rounds: &[Round], (driver, cell): (u64, u64)) -> Vec<Row> {
