@@ -32,7 +32,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "executor",
-        &["model", "aws", "config", "datastore", "scheduler", "task"],
+        &[
+            "model",
+            "aws",
+            "image",
+            "config",
+            "datastore",
+            "scheduler",
+            "task",
+        ],
     ),
     (
         "runtime",

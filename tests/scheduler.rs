@@ -306,7 +306,7 @@ fn record(result: Result<Outcome, Failure>, artifacts: Vec<Artifact>) -> Box<Rec
     })
 }
 
-const KINDS: [FailureKind; 8] = [
+const KINDS: [FailureKind; 9] = [
     FailureKind::Error,
     FailureKind::Panic,
     FailureKind::Infrastructure,
@@ -314,6 +314,7 @@ const KINDS: [FailureKind; 8] = [
     FailureKind::Infrastructure,
     FailureKind::Trap,
     FailureKind::Reclaimed,
+    FailureKind::Misconfigured,
     FailureKind::Fatal,
 ];
 

@@ -124,6 +124,7 @@ impl From<ModuleError> for CliError {
             ModuleError::NotWasm { .. }
             | ModuleError::CoreModule
             | ModuleError::WrongWorld { .. }
+            | ModuleError::Contract { .. }
             | ModuleError::Import { .. }
             | ModuleError::TooLarge { .. }
             | ModuleError::CompileFailed { .. }
@@ -152,6 +153,9 @@ fn module_hint(error: &ModuleError) -> Option<&'static str> {
         ModuleError::WrongWorld { .. } => {
             Some("a flow exports `describe` and `run`: `#[flow]` of wrun-sdk does so")
         }
+        ModuleError::Contract { .. } => Some(
+            "build it again with the SDK of this wrun, which `wrun new` writes into a new flow; or run it with the wrun that came with its SDK",
+        ),
         ModuleError::DescribeFailed { .. } => Some(
             "`describe` must say what the flow is, at once and without reading or writing anything: `#[flow]` of wrun-sdk writes one that does",
         ),
@@ -329,7 +333,12 @@ impl From<PrepareError> for CliError {
         match error {
             PrepareError::Build(error) => error.into(),
             PrepareError::Snapshot(error) => error.into(),
-            PrepareError::Module(error) => error.into(),
+            PrepareError::Module {
+                source: ref why @ ModuleError::Contract { .. },
+                ..
+            } => Self::from_error(Kind::InvalidFlow, &error)
+                .hint_if(module_hint(why).map(str::to_owned)),
+            PrepareError::Module { source, .. } => source.into(),
             PrepareError::Invalid(problems) => problems.into(),
             PrepareError::NoStep(_) => Self::from_error(Kind::Usage, &error)
                 .hint("`wrun graph` shows the steps; correct the name in `wrun.toml`"),
@@ -400,6 +409,12 @@ impl From<CheckError> for CliError {
                 Kind::Usage,
                 "`batch.platform = \"ec2\"` has GPUs, with a queue of instances".to_owned(),
             ),
+            CheckError::Image { repository, .. } => (
+                Kind::Usage,
+                format!(
+                    "`wrun batch image --tag {repository}` makes an image of this wrun, with `--push` in its registry, and prints the name for `batch.image`"
+                ),
+            ),
             CheckError::NoQueue { .. } => (
                 Kind::NotFound,
                 "`batch.queue` names the queue, `AWS_REGION` the region".to_owned(),
@@ -435,7 +450,11 @@ impl From<PastError> for CliError {
             | PastError::Snapshot { .. }
             | PastError::Code { .. }
             | PastError::Mixed { .. } => Self::from_error(Kind::Damaged, &error).hint(restore),
-            PastError::Flow { .. } => Self::from_error(Kind::InvalidFlow, &error)
+            PastError::Flow { .. }
+            | PastError::Module {
+                source: ModuleError::Contract { .. },
+                ..
+            } => Self::from_error(Kind::InvalidFlow, &error)
                 .hint("use the version of wrun that made the run: `wrun show` names it"),
             PastError::Module { ref source, .. } => {
                 let kind = match source {

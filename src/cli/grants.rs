@@ -23,11 +23,11 @@ pub(crate) struct Allow {
 }
 
 impl Allow {
-    /// All grants of a run, with their values: those of `settings`, and these.
+    /// All grants, as they are written: those of `settings`, and these. No value is looked for.
     ///
     /// # Errors
-    /// When a directory, a variable or a secret is not there.
-    pub(crate) async fn with(&self, settings: &Settings, cx: &Context) -> Result<Grants, CliError> {
+    /// When a path cannot be written down.
+    pub(crate) fn named(&self, settings: &Settings, cx: &Context) -> Result<Grants, CliError> {
         let mut all = settings.grants.clone();
         for grant in &self.allow {
             let mut grant = grant.clone();
@@ -36,6 +36,15 @@ impl Allow {
             }
             all.all.push(grant);
         }
+        Ok(all)
+    }
+
+    /// All grants of a run, with their values: those of `settings`, and these.
+    ///
+    /// # Errors
+    /// When a directory, a variable or a secret is not there.
+    pub(crate) async fn with(&self, settings: &Settings, cx: &Context) -> Result<Grants, CliError> {
+        let mut all = self.named(settings, cx)?;
         let variable = |name: &str| std::env::var(name).ok();
         let around = Surroundings::new(&variable, cx.now()).holding(&cx.at_hand);
         let filled = grants::fill(&mut all, &around).await;
@@ -116,24 +125,29 @@ pub(crate) fn check_http_again(
     Err(error.hint(format!("{again} grants it again")))
 }
 
-/// What `before` granted and `now` does not, as it would be granted again.
+/// What `before` granted and `now` does not, as it would be granted again. What all steps are granted, one is.
 pub(crate) fn missing(before: &Grants, now: &Grants) -> Vec<String> {
-    let now: Vec<_> = now.lines().iter().map(|line| opened(line)).collect();
-    let before = before.lines();
-    before
-        .into_iter()
-        .filter(|line| !now.contains(&opened(line)))
-        .collect()
+    let opens = |grants: &[Grant], grant: &Grant| {
+        let wanted = opened(grant);
+        grants.iter().any(|it| opened(it) == wanted)
+    };
+    let all = before.all.iter().filter(|grant| !opens(&now.all, grant));
+    let mut missing: Vec<_> = all.map(Grant::to_string).collect();
+    for (step, grants) in &before.steps {
+        let own = now.steps.get(step).map_or(&[][..], Vec::as_slice);
+        let of_step = grants
+            .iter()
+            .filter(|grant| !opens(&now.all, grant) && !opens(own, grant));
+        missing.extend(of_step.map(|grant| format!("{step}: {grant}")));
+    }
+    missing
 }
 
-/// What a line of grants opens: a secret is the same wherever its value is.
-fn opened(line: &str) -> String {
-    match line.find("secret:") {
-        Some(at) => {
-            let end = line[at..].find('=').map_or(line.len(), |end| at + end);
-            line[..end].to_owned()
-        }
-        None => line.to_owned(),
+/// What a grant opens: a secret is the same wherever its value is.
+fn opened(grant: &Grant) -> String {
+    match grant {
+        Grant::Secret { name, .. } => format!("secret:{name}"),
+        other => other.to_string(),
     }
 }
 

@@ -22,7 +22,7 @@ const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 /// What glibc is told about finding hosts: its own default asks servers before `/etc/hosts`.
 const NSSWITCH: &[u8] = b"hosts: files dns\n";
 /// How much of a digest is in a tag.
-const TAG_DIGITS: usize = 12;
+pub(super) const TAG_DIGITS: usize = 12;
 
 /// An image, held in memory: some tens of megabytes.
 #[derive(Debug)]

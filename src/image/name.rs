@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::layout::TAG_DIGITS;
+
 /// The longest tag, by the specification of OCI distribution.
 const MAX_TAG: usize = 128;
 /// The longest name of a repository with its registry.
@@ -55,6 +57,20 @@ impl ImageName {
     /// The tag, where it has one.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
+    }
+
+    /// The version of the wrun in the image, where its tag is one that follows from the contents
+    /// ([`Image::tag`](super::Image::tag)).
+    pub fn version(&self) -> Option<String> {
+        let (version, digest) = self.tag()?.rsplit_once('-')?;
+        let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        let is_digest = digest.len() == TAG_DIGITS && digest.chars().all(is_hex);
+        let numbers = version.split('.').take(3);
+        let is_version = numbers.clone().count() == 3
+            && numbers
+                .into_iter()
+                .all(|it| it.starts_with(|c: char| c.is_ascii_digit()));
+        (is_digest && is_version).then(|| version.replace('_', "+"))
     }
 
     /// The registry that the name says, if it says one.
@@ -177,6 +193,26 @@ mod tests {
     fn a_tag_is_added_where_there_is_none() {
         assert_eq!(name("a/wrun").or_tag("1").to_string(), "a/wrun:1");
         assert_eq!(name("a/wrun:2").or_tag("1").to_string(), "a/wrun:2");
+    }
+
+    #[test]
+    fn a_tag_that_follows_from_the_contents_says_the_version() {
+        let version = |text: &str| name(text).version();
+        let is = |version: &str| Some(version.to_owned());
+        assert_eq!(version("a/wrun:0.1.0-0123456789ab"), is("0.1.0"));
+        assert_eq!(
+            version("wrun:1.2.3-rc.1_x-0123456789ab"),
+            is("1.2.3-rc.1+x")
+        );
+        for own in [
+            "wrun",
+            "wrun:1.2.3",
+            "wrun:v7-0123456789ab",
+            "wrun:0.1.0-final",
+            "a:b-c",
+        ] {
+            assert_eq!(version(own), None, "{own}");
+        }
     }
 
     #[test]

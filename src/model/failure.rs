@@ -50,6 +50,9 @@ pub enum FailureKind {
     Infrastructure,
     /// The machine that made the attempt was taken away, as the provider of spot machines may at any time.
     Reclaimed,
+    /// What the attempt needs around it is not as it must be, and trying again will not mend it: the worker is
+    /// another wrun, the image is not there, a secret is not at hand.
+    Misconfigured,
     /// What the step reads is not what was stored: a blob or a part of the journal is damaged or gone.
     Damaged,
     /// The run was cancelled while the attempt was running.
@@ -63,7 +66,8 @@ impl FailureKind {
             Self::Error | Self::Panic | Self::Trap => true,
             Self::Limit(limit) => !matches!(limit, Limit::Turns | Limit::Items),
             Self::Fatal | Self::Denied | Self::Contract | Self::Cancelled => false,
-            Self::Infrastructure | Self::Reclaimed | Self::Damaged => false,
+            Self::Infrastructure | Self::Reclaimed => false,
+            Self::Misconfigured | Self::Damaged => false,
         }
     }
 
@@ -72,12 +76,16 @@ impl FailureKind {
         matches!(self, Self::Infrastructure | Self::Reclaimed)
     }
 
-    /// Whether it says something about the step, and not about the machine, the datastore or the
-    /// one who cancelled.
+    /// Whether it says something about the step, and not about the machine, its settings, the datastore
+    /// or the one who cancelled.
     pub fn is_of_the_step(self) -> bool {
         !matches!(
             self,
-            Self::Infrastructure | Self::Reclaimed | Self::Damaged | Self::Cancelled
+            Self::Infrastructure
+                | Self::Reclaimed
+                | Self::Misconfigured
+                | Self::Damaged
+                | Self::Cancelled
         )
     }
 }
@@ -102,6 +110,7 @@ impl fmt::Display for FailureKind {
             Self::Contract => "broken contract",
             Self::Infrastructure => "infrastructure",
             Self::Reclaimed => "reclaimed",
+            Self::Misconfigured => "misconfigured",
             Self::Damaged => "damaged data",
             Self::Cancelled => "cancelled",
         })

@@ -286,6 +286,18 @@ impl Grants {
         things.into_values().collect()
     }
 
+    /// What one step was granted, and no other.
+    pub fn only(&self, step: &StepName) -> Self {
+        let own = self.steps.get_key_value(step);
+        Self {
+            all: self.all.clone(),
+            steps: own
+                .map(|(step, own)| (step.clone(), own.clone()))
+                .into_iter()
+                .collect(),
+        }
+    }
+
     /// Every grant, whoever has it.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Grant> {
         self.all.iter_mut().chain(self.steps.values_mut().flatten())

@@ -97,6 +97,7 @@ pub async fn attach(
     let over = check_free(&run, machine).await?;
     let program = Program::of(datastore, modules, run.header()).await?;
     let secrets = start::secrets(&run, None, &*machine.clock, &machine.at_hand).await;
+    machine.at_hand.clear();
     let site = start::site(datastore, &run, program, &machine.launcher, secrets);
     let notes = Arc::new(Notes::default());
     let (mut past, mut open, mut ended) = (Vec::new(), Open::default(), BTreeSet::new());

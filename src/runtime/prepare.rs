@@ -48,8 +48,13 @@ pub enum PrepareError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The module cannot be compiled or does not say what it is.
-    #[error(transparent)]
-    Module(#[from] ModuleError),
+    #[error("the module `{}` cannot be used", file.display())]
+    Module {
+        /// Its file.
+        file: PathBuf,
+        /// Why.
+        source: ModuleError,
+    },
     /// The operator has settings for a step that the flow does not have.
     #[error("the settings name step `{0}`, which the flow does not have")]
     NoStep(StepName),
@@ -126,12 +131,17 @@ pub async fn describe(
 async fn ask(modules: &Modules, file: PathBuf, origin: Origin) -> Result<Described, PrepareError> {
     let bytes = read(&file)?;
     let module = Digest::of(&bytes);
+    let refused = |source| PrepareError::Module {
+        file: file.clone(),
+        source,
+    };
     let compiled = modules
         .prepare(&module, Profile::with(modules.backend()), async || {
             Ok(bytes.clone())
         })
-        .await?;
-    let definition = modules.describe(&compiled).await?;
+        .await;
+    let definition = modules.describe(&compiled.map_err(refused)?).await;
+    let definition = definition.map_err(refused)?;
     Ok(Described {
         module,
         file,
@@ -194,7 +204,11 @@ impl Prepared {
         let mut compiled = Vec::new();
         for profile in Profile::all_of(&self.graph, modules.backend()) {
             let bytes = async || std::fs::read(&self.file).map(Bytes::from);
-            compiled.push(modules.prepare(&self.module, profile, bytes).await?);
+            let prepared = modules.prepare(&self.module, profile, bytes).await;
+            compiled.push(prepared.map_err(|source| PrepareError::Module {
+                file: self.file.clone(),
+                source,
+            })?);
         }
         Ok(compiled)
     }

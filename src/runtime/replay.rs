@@ -27,6 +27,7 @@ use crate::sandbox::{Launcher, Modules};
 use crate::scheduler::Assignment;
 use crate::task::at_hand::AtHand;
 use crate::task::attempt::{Clock, repeat_attempt};
+use crate::task::grants::Secrets;
 use crate::task::host::Listener;
 use crate::task::site::{Site, Slot};
 
@@ -88,6 +89,16 @@ pub struct Machine<'a> {
     pub workers: usize,
     /// Is called after every attempt that was compared.
     pub compared: Arc<dyn Fn() + Send + Sync>,
+    /// Values of secrets that services were asked for.
+    pub at_hand: AtHand,
+}
+
+impl Machine<'_> {
+    /// The secrets of what `scope` says of `run`: runs whose tasks were taken over have most of them too, and a
+    /// service is asked once.
+    pub(super) async fn secrets(&self, run: &Run, scope: &Scope) -> Secrets {
+        start::secrets(run, scope.step.as_ref(), &*self.clock, &self.at_hand).await
+    }
 }
 
 /// A difference, and where.
@@ -139,7 +150,7 @@ pub async fn replay(
     let directory = tempfile::tempdir().map_err(ReplayError::Scratch)?;
     let scratch = datastore.scratch(directory.path());
     let program = Program::of(datastore, machine.modules, run.header()).await?;
-    let secrets = start::secrets(run, None, &*machine.clock, &AtHand::default()).await;
+    let secrets = machine.secrets(run, scope).await;
     let site = start::site(&scratch, run, program, &machine.launcher, secrets);
     let site = Arc::new(site);
     let ledger = Arc::new(Ledger::new(datastore.clone(), machine.compared.clone()));
@@ -270,7 +281,7 @@ impl Reader<'_> {
         let origin = self.datastore.run(run).await?;
         past::verify_code(self.datastore, origin.header()).await?;
         let program = Program::of(self.datastore, self.machine.modules, origin.header()).await?;
-        let secrets = start::secrets(&origin, None, &*self.machine.clock, &AtHand::default()).await;
+        let secrets = self.machine.secrets(&origin, self.scope).await;
         let launcher = &self.machine.launcher;
         let site = start::site(&own.datastore, &origin, program, launcher, secrets);
         // The values that it read are in the records of the run that took it over.

@@ -256,6 +256,8 @@ pub async fn create(
         datastore.refuse_removed(origin).await?;
     }
     let secrets = secrets(&run, None, &*machine.clock, &machine.at_hand).await;
+    // From now on these are what has the values.
+    machine.at_hand.clear();
     let site = Arc::new(site(datastore, &run, program, &machine.launcher, secrets));
     let mut scheduler = past::scheduler(run.header(), &site.graph);
     let commands = scheduler.start();
@@ -281,8 +283,8 @@ pub(super) async fn known(site: &Arc<Site>) -> Result<Box<dyn Known>, StoreError
     })
 }
 
-/// The secrets of `run`, or of one of its steps, as far as they are at hand here and now. What
-/// was `at_hand` is let go of: from now on they are what has the values.
+/// The secrets of `run`, or of one of its steps, as far as they are to be had here and now. Services are
+/// asked for what is not `at_hand`.
 pub(super) async fn secrets(
     run: &Run,
     step: Option<&StepName>,
@@ -291,9 +293,7 @@ pub(super) async fn secrets(
 ) -> Secrets {
     let variable = |name: &str| std::env::var(name).ok();
     let around = Surroundings::new(&variable, clock.now()).holding(at_hand);
-    let secrets = Secrets::of(&run.header().grants, step, &around).await;
-    at_hand.clear();
-    secrets
+    Secrets::of(&run.header().grants, step, &around).await
 }
 
 /// What all attempts of `run` share.

@@ -7,6 +7,7 @@ use wasmtime::{Engine, PoolConcurrencyLimitError, Store};
 
 use super::bindings::wrun::flow::types as wit;
 use super::call::{Profile, Reply, Request};
+use super::contract;
 use super::engine::{POOL_TABLE_ELEMENTS, Setup};
 use super::trap;
 use super::world::agent::Agent;
@@ -41,6 +42,9 @@ pub enum Refusal {
     /// It does not export what a flow exports.
     #[error("{0}")]
     World(String),
+    /// It was built for this other version of the contract.
+    #[error("it was built for version {0} of `wrun:flow`, and this is {ours}", ours = contract::VERSION)]
+    Contract(String),
     /// It failed to describe itself.
     #[error("{0}")]
     Describe(#[serde(with = "super::plain::boxed")] Box<Failure>),
@@ -63,6 +67,11 @@ impl Prepared {
     /// # Errors
     /// When it imports or exports something else than a flow does.
     pub fn new(linker: &Linker<Guest>, component: &Component) -> Result<Self, Refusal> {
+        let linked = Self::link(linker, component);
+        linked.map_err(|refusal| contract::explained(component, refusal))
+    }
+
+    fn link(linker: &Linker<Guest>, component: &Component) -> Result<Self, Refusal> {
         let imports = imports(component)?;
         let export = |name: &str| {
             component.get_export_index(None, name).ok_or_else(|| {
@@ -156,6 +165,11 @@ impl Prepared {
     /// # Errors
     /// When its exports have other types than a flow's, or it does not answer.
     pub fn describe(&self, limits: &Limits, agent: Box<dyn Agent>) -> Result<Definition, Refusal> {
+        let described = self.ask(limits, agent);
+        described.map_err(|refusal| contract::explained(self.pre.component(), refusal))
+    }
+
+    fn ask(&self, limits: &Limits, agent: Box<dyn Agent>) -> Result<Definition, Refusal> {
         let guest = Guest::of_description(limits, agent);
         let mut store = self.store(guest, limits.handles, DESCRIBE_FUEL);
         let failed = |error: wasmtime::Error, store: &Store<Guest>| {

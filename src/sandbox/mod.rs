@@ -16,6 +16,7 @@ pub mod backtrace;
 pub mod bindings;
 pub mod call;
 pub mod cell;
+pub mod contract;
 mod definition;
 pub mod engine;
 pub mod execute;

@@ -22,6 +22,7 @@ use tokio::sync::{Mutex, OnceCell};
 use self::shelf::Shelf;
 use super::call::{Backend, Profile};
 use super::cell::agent::{Cell, CellError, Launcher};
+use super::contract;
 use super::engine::{compatibility, engine_id};
 use super::execute::Refusal;
 use crate::model::definition::Definition;
@@ -53,6 +54,12 @@ pub enum ModuleError {
     WrongWorld {
         /// What is missing or different.
         message: String,
+    },
+    /// It was built for another version of the contract between module and host.
+    #[error("the module was built for version {theirs} of `wrun:flow`, and this wrun has {ours}", ours = contract::VERSION)]
+    Contract {
+        /// That version.
+        theirs: String,
     },
     /// It imports what no step is given.
     #[error("the module imports `{name}`, which is not given to steps: {reason}")]
@@ -355,6 +362,7 @@ fn refused(error: CellError) -> ModuleError {
                 reason: reason(&name),
                 name,
             },
+            Refusal::Contract(theirs) => ModuleError::Contract { theirs },
             Refusal::World(message) => ModuleError::WrongWorld { message },
             Refusal::Describe(failure) => ModuleError::DescribeFailed { failure },
             Refusal::Machine(message) => ModuleError::Machine { message },
@@ -371,7 +379,7 @@ fn reason(import: &str) -> &'static str {
     } else if import.starts_with("wasi:") {
         "this part of WASI cannot be answered the same way twice; remove what uses it"
     } else if import.starts_with("wrun:flow") {
-        "it was built for another version of wrun; build it with the SDK of this one"
+        "this version of the contract does not have it; build the module with the SDK of this wrun"
     } else {
         "only `wrun:flow` and the basic interfaces of WASI are; build it with `wrun build`, or remove what imports it"
     }

@@ -140,8 +140,12 @@ impl Secrets {
 
     fn not_at_hand(&self, name: &str, digest: Option<&Digest>) -> Failure {
         let message = format!("the secret `{name}` is not at hand: its value is not recorded");
-        let failure = Failure::new(FailureKind::Infrastructure, message);
         let why = digest.and_then(|digest| self.0.absent.get(digest));
+        let kind = match why {
+            Some(why) if why.may_pass() => FailureKind::Infrastructure,
+            _ => FailureKind::Misconfigured,
+        };
+        let failure = Failure::new(kind, message);
         let Some(why) = why.filter(|why| !matches!(why, Absent::NotSet(_))) else {
             return failure.with_hint(format!(
                 "set the variable `{name}` to the value with which the run started"

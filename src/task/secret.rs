@@ -55,6 +55,11 @@ pub enum Absent {
 }
 
 impl Absent {
+    /// Whether there may be a value a little later, without anybody doing anything.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Aws { source, .. } if source.kind.may_pass())
+    }
+
     /// What can be done about it.
     pub fn hint(&self) -> String {
         match self {

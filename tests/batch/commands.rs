@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 
 use super::cloud::Cloud;
+use super::world::Said;
 
 #[test]
 fn jobs_are_listed_and_ended() {
@@ -32,6 +33,70 @@ fn jobs_are_listed_and_ended() {
     assert!(all.contains("failed"), "{all}");
     let ended = cloud.wrun(&["batch", "kill", "linear/1"]).good().stderr;
     assert_eq!(ended, "linear/1 has no jobs that wait or run\n");
+}
+
+/// A command by somebody whose variables are these; what is said.
+fn said(cloud: &Cloud, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
+    let mut command = cloud.command(arguments);
+    for (name, value) in variables {
+        match *value {
+            "" => command.env_remove(name),
+            value => command.env(name, value),
+        };
+    }
+    command.output().unwrap().into()
+}
+
+/// The settings of whoever asks are others than those of the driver.
+#[test]
+fn jobs_are_listed_heard_and_ended_in_the_queue_that_they_were_submitted_to() {
+    for queue in ["other", "deleted", ""] {
+        let cloud = Cloud::new();
+        cloud.fake.state().mood.queues = vec!["other"];
+        cloud.fake.state().mood.most_containers = Some(1);
+        let running = cloud.start("linear", &[]);
+        cloud.until(|fake| fake.calls("submitjob") == 2);
+        let here = [("WRUN_BATCH_QUEUE", queue)];
+        let listed = said(&cloud, &["batch", "list", "linear/1"], &here).good();
+        assert_eq!(listed.stdout.matches("linear/1").count(), 1, "{queue}");
+        let logs = said(&cloud, &["batch", "logs", "linear/1"], &here).good();
+        assert_eq!(logs.stdout, "start/- | printed by start\n");
+        let killed = said(&cloud, &["batch", "kill", "linear/1"], &here).good();
+        assert_eq!(killed.stderr, "ended 1 job of linear/1\n");
+        assert_eq!(running.end().1, Some(130));
+        let killed = said(&cloud, &["batch", "kill", "linear/1"], &here).good();
+        assert_eq!(killed.stderr, "linear/1 has no jobs that wait or run\n");
+    }
+}
+
+#[test]
+fn jobs_that_cannot_be_seen_are_not_said_to_be_none() {
+    let cloud = Cloud::new();
+    cloud.fake.state().mood.most_containers = Some(0);
+    let running = cloud.start("linear", &[]);
+    cloud.until(|fake| fake.calls("submitjob") == 1);
+    let text = |arguments: &[&str], variables: &[(&str, &str)]| {
+        cloud.world.text(&said(&cloud, arguments, variables))
+    };
+    let elsewhere = [("AWS_REGION", "us-east-1"), ("WRUN_BATCH_QUEUE", "")];
+    insta::assert_snapshot!(text(&["batch", "kill", "linear/1", "--quiet"], &elsewhere), @r"
+    error: jobs of the run were submitted to the queue `queue` of the region `eu-central-1`, where this does not look
+      hint: `AWS_REGION=eu-central-1` in front of the command looks there
+    exit code 2
+    ");
+    let wrong = [("WRUN_BATCH_QUEUE", "wrong")];
+    insta::assert_snapshot!(text(&["batch", "list"], &wrong), @r"
+    error: there is no job queue `wrong` in this region
+      hint: `batch.queue` names the queue, `AWS_REGION` the region
+    exit code 4
+    ");
+    insta::assert_snapshot!(text(&["batch", "kill", "linaer/1"], &[]), @r"
+    error: flow `linaer` has no runs
+      caused by: there are runs of `linear`
+      hint: did you mean `linear`?
+    exit code 4
+    ");
+    drop(running);
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn a_slow_start_is_waited_for() {
 #[test]
 fn a_container_that_did_not_start_is_another_attempt_and_charged_to_nobody() {
     let (cloud, said) = foreach(mishaps([
-        Mishap::CannotPull,
+        Mishap::Says("CannotPullContainerError: i/o timeout"),
         Mishap::Says("Task failed to start"),
     ]));
     said.good();
@@ -161,12 +161,13 @@ fn an_image_that_is_not_there_ends_the_run_and_is_named() {
             "`batch.image` names the image",
         ],
     );
-    assert_eq!(cloud.fake.state().containers, 4);
+    assert_eq!(cloud.fake.state().containers, 1);
+    assert_eq!(failed_attempts(&cloud), 0);
 }
 
 #[test]
 fn a_request_that_is_denied_in_the_middle_names_the_permission() {
-    let (_, said) = foreach(Mood {
+    let (cloud, said) = foreach(Mood {
         denied: vec!["submitjob"],
         ..Mood::default()
     });
@@ -177,6 +178,8 @@ fn a_request_that_is_denied_in_the_middle_names_the_permission() {
             "allow `batch:SubmitJob` in the policy",
         ],
     );
+    // That it is allowed the next time would be a surprise.
+    assert_eq!(cloud.fake.calls("submitjob"), 1);
 }
 
 #[test]

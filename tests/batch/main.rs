@@ -5,6 +5,7 @@
 //! - [`faults`]: throttling, lost answers, lost hosts, images that are not there;
 //! - [`drivers`]: runs that are cancelled, and runs whose driver is gone;
 //! - [`refused`]: what is said before anything is spent;
+//! - [`versions`]: drivers, workers, images and modules that are not of one version;
 //! - [`commands`]: `wrun batch` and `wrun logs`;
 //! - [`many`]: ten thousand attempts.
 //!
@@ -16,6 +17,8 @@
     reason = "a Batch waits for processes, and a test for it"
 )]
 
+#[path = "../flows/another.rs"]
+mod another;
 mod cloud;
 mod commands;
 mod copies;
@@ -27,5 +30,6 @@ mod many;
 mod refused;
 #[path = "../flows/running.rs"]
 mod running;
+mod versions;
 #[path = "../flows/world.rs"]
 mod world;

@@ -2,12 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use wrun::datastore::{Datastore, DatastoreUrl};
-use wrun::model::digest::Digest;
-use wrun::model::header::RunHeader;
-use wrun::model::id::RunId;
-use wrun::model::job::{AttemptSpec, JobSpec};
-
 use super::cloud::Cloud;
 use super::fake::Mood;
 
@@ -203,50 +197,6 @@ fn credentials_that_are_not_there() {
       hint: give credentials as for every tool of AWS: `aws sso login`, a profile in `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`
     exit code 6
     ");
-}
-
-/// Makes the first attempt of a run with this header, as a container would; what it says.
-fn worked(cloud: &Cloud, change: impl Fn(&mut RunHeader)) -> String {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let job = runtime.block_on(async {
-        let url: DatastoreUrl = cloud.world.store().to_str().unwrap().parse().unwrap();
-        let datastore = Datastore::open(&url).await.unwrap();
-        let first: RunId = "foreach/1".parse().unwrap();
-        let mut header = datastore.run(&first).await.unwrap().header().clone();
-        change(&mut header);
-        let run = datastore.create_run(&first.flow, |_| header).await.unwrap();
-        let spec = JobSpec {
-            envs: vec![Vec::new()],
-            attempts: vec![AttemptSpec {
-                task: "start/-".parse().unwrap(),
-                attempt: 0,
-                env: 0,
-                item: None,
-                branches: None,
-            }],
-            ..JobSpec::default()
-        };
-        run.create_job(&spec).await.unwrap()
-    });
-    let said = cloud.wrun(&["worker", &job.to_string()]);
-    assert_eq!(said.code, 1, "{}", said.stderr);
-    // Another worker of the same attempt finds what the first has left.
-    let again = cloud.wrun(&["worker", &job.to_string()]);
-    assert_eq!((again.code, &again.stderr), (1, &said.stderr));
-    said.stderr.split_once(": ").unwrap().1.to_owned()
-}
-
-#[test]
-fn a_worker_that_is_not_that_of_the_driver_says_so() {
-    let cloud = Cloud::new();
-    cloud.world.run("foreach", &["--quiet"]).good();
-    let other = worked(&cloud, |header| {
-        header.engine = Digest::of(b"of another wrun");
-        header.wrun = "9.9.9".into();
-    });
-    insta::assert_snapshot!(other, @"infrastructure: the worker is wrun 0.1.0 with another engine than that of the driver, wrun 9.9.9: results would not be comparable");
-    let gone = worked(&cloud, |header| header.module = Digest::of(b"of no module"));
-    insta::assert_snapshot!(gone, @"infrastructure: the worker cannot use the code of the run: the module of `foreach/3` cannot be used");
 }
 
 #[test]

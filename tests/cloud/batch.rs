@@ -5,9 +5,10 @@ use std::process::Command;
 use rustix::process::Signal;
 use wrun::cli::exit;
 
+use super::another;
 use super::cloud::Cloud;
 use super::docker::docker;
-use super::world::module;
+use super::world::{Said, module};
 
 /// Every example, with parameters that keep the number of containers low.
 const EXAMPLES: [(&str, &[&str], &str); 6] = [
@@ -51,16 +52,23 @@ fn every_example_runs_in_batch_and_replays_here() {
     });
 }
 
-/// How many elements a foreach has: twenty, or as many as `WRUN_TEST_CONTAINERS` says. moto starts all containers
-/// of an array job at once, however few processors there are; hundreds are tried with the fake service.
+/// How many elements a foreach has: twenty, two hundred under `CI=true`, or as many as `WRUN_TEST_CONTAINERS`
+/// says. moto starts all containers of an array job at once, however few processors there are: two hundred take
+/// two minutes on two processors, most of which the engine needs to start them. Thousands are tried with the fake service.
 fn elements() -> u64 {
     let asked = std::env::var("WRUN_TEST_CONTAINERS").ok();
-    asked.map_or(20, |n| n.parse().unwrap())
+    let promised = match std::env::var("CI").as_deref() {
+        Ok("true") => 200,
+        _ => 20,
+    };
+    asked.map_or(promised, |n| n.parse().unwrap())
 }
 
 #[test]
 fn a_foreach_is_one_array_job_between_steps_that_run_here() {
-    let Some(cloud) = Cloud::start() else { return };
+    let Some(cloud) = Cloud::start_alone() else {
+        return;
+    };
     let n = elements();
     cloud.settings("[steps.square]\nexecutor = \"batch\"\n");
     let module = module("foreach");
@@ -98,6 +106,22 @@ fn what_fails_in_a_container_fails_as_it_does_here() {
             });
         }
     });
+}
+
+#[test]
+fn a_container_with_another_engine_than_its_driver_says_so_and_is_not_started_again() {
+    let Some(cloud) = Cloud::start() else { return };
+    let driver = another::wrun(cloud.world.path());
+    let module = module("hello");
+    let run = ["run", "--quiet", "--with", "batch", "--module", &module];
+    let output = another::by(&driver, &cloud.command(&run)).output();
+    let said = Said::from(output.unwrap()).fails(
+        exit::RUN_FAILED,
+        &["hello/1/start/- failed: misconfigured", "wrun batch image"],
+    );
+    let versions = said.stderr.matches(env!("CARGO_PKG_VERSION")).count();
+    assert_eq!(versions, 2, "{}", said.stderr);
+    assert_eq!(cloud.jobs("hello/1"), 1);
 }
 
 #[test]

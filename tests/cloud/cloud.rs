@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use super::crowd::{Alone, Beside};
 use super::docker::{Docker, docker};
 use super::moto::{Moto, access};
 use super::running::Running;
@@ -17,12 +18,31 @@ pub struct Cloud {
     stack: Stack,
     docker: Docker,
     moto: Moto,
+    _room: Room,
+}
+
+/// The place on this machine that containers take, until the cloud is gone.
+enum Room {
+    Beside { _others: Beside },
+    Alone { _nobody: Alone },
 }
 
 impl Cloud {
     /// Makes the place; none, and a line on standard error, where moto or an engine is missing.
     pub fn start() -> Option<Self> {
         let docker = Docker::find()?;
+        let _others = super::crowd::beside();
+        Self::with(docker, Room::Beside { _others })
+    }
+
+    /// The same, when no other test has containers or a server, and none gets them as long as this is there.
+    pub fn start_alone() -> Option<Self> {
+        let docker = Docker::find()?;
+        let _nobody = super::crowd::alone();
+        Self::with(docker, Room::Alone { _nobody })
+    }
+
+    fn with(docker: Docker, room: Room) -> Option<Self> {
         let moto = Moto::start()?;
         let stack = Stack::create(&moto);
         let it = Self {
@@ -32,6 +52,7 @@ impl Cloud {
             stack,
             docker,
             moto,
+            _room: room,
         };
         it.settings("");
         Some(it)

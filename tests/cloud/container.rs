@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::crowd::{self, Beside};
 use super::docker::{Docker, docker};
 use super::world::{Said, World, modules};
 
@@ -21,17 +22,23 @@ const FLOWS: [(&str, &[&str]); 8] = [
 struct Place {
     world: World,
     docker: Docker,
+    _others: Beside,
 }
 
 impl Place {
     fn new() -> Option<Self> {
         let docker = Docker::find()?;
+        let _others = crowd::beside();
         let world = World::new();
         std::fs::create_dir_all(world.path().join("work/corpus")).unwrap();
         std::fs::create_dir(world.store()).unwrap();
         world.write("work/corpus/a.txt", "one two\n".repeat(5000));
         world.write("work/corpus/b.txt", "two three\n");
-        Some(Self { world, docker })
+        Some(Self {
+            world,
+            docker,
+            _others,
+        })
     }
 
     fn inside(&self, flags: &[&str], arguments: &[&str]) -> Said {
@@ -69,6 +76,7 @@ impl Place {
 #[test]
 fn the_image_is_the_one_that_was_printed_and_is_not_run_by_root() {
     let Some(docker) = Docker::find() else { return };
+    let _others = crowd::beside();
     let format = "{{.Id}} {{.Config.User}} {{.Architecture}} {{json .Config.Entrypoint}}";
     let said = self::docker(&["image", "inspect", "--format", format, &docker.image]);
     let architecture = wrun::image::Architecture::here().unwrap();
@@ -82,6 +90,7 @@ fn the_image_is_the_one_that_was_printed_and_is_not_run_by_root() {
 #[test]
 fn a_file_with_an_image_is_loaded_as_the_same_image() {
     let Some(docker) = Docker::find() else { return };
+    let _others = crowd::beside();
     let world = World::new();
     let made = world.json(&[
         "batch",

@@ -6,10 +6,13 @@
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "a server has a time of its own")]
 
+#[path = "../flows/another.rs"]
+mod another;
 mod batch;
 #[path = "cloud.rs"]
 mod cloud;
 mod container;
+mod crowd;
 mod docker;
 #[path = "moto.rs"]
 mod moto;
@@ -26,20 +29,41 @@ mod wire;
 #[path = "../flows/world.rs"]
 mod world;
 
+use crowd::Beside;
 use moto::Moto;
 
-/// A server with a bucket.
-fn server() -> Option<Moto> {
+/// A server beside those of other tests.
+struct Server {
+    moto: Moto,
+    _others: Beside,
+}
+
+impl std::ops::Deref for Server {
+    type Target = Moto;
+
+    fn deref(&self) -> &Moto {
+        &self.moto
+    }
+}
+
+/// A server with nothing in it.
+fn empty_server() -> Option<Server> {
+    let _others = crowd::beside();
     let moto = Moto::start()?;
-    moto.bucket("bucket");
-    Some(moto)
+    Some(Server { moto, _others })
+}
+
+/// A server with a bucket.
+fn server() -> Option<Server> {
+    let it = empty_server()?;
+    it.bucket("bucket");
+    Some(it)
 }
 
 #[test]
 fn the_server_makes_buckets_and_ends_when_it_is_dropped() {
-    let Some(moto) = Moto::start() else {
-        return;
-    };
+    let _others = crowd::beside();
+    let Some(moto) = Moto::start() else { return };
     moto.bucket("some-bucket");
     assert_eq!(moto.request("GET", "/some-bucket").0, 200);
     moto.reset();

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use super::moto::{Moto, access};
+use super::moto::access;
 use super::wire::{Fault, Plan, Wire};
 use super::world::{Said, World};
 
@@ -62,7 +62,9 @@ fn without_credentials_it_says_how_they_are_given() {
 
 #[test]
 fn the_doctor_says_the_same() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = super::empty_server() else {
+        return;
+    };
     let world = World::new();
     let doctor = || {
         let mut command = command(&world, &moto.endpoint(), &access());
@@ -205,7 +207,9 @@ fn a_run_and_the_doctor_name_the_clock() {
 
 #[test]
 fn a_clock_that_goes_wrong_meanwhile_stops_no_run() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = super::empty_server() else {
+        return;
+    };
     moto.bucket("bucket");
     let answer = an_hour_off(true);
     // Every fifth request, once the first has been answered: a machine that was asleep.
@@ -218,7 +222,9 @@ fn a_clock_that_goes_wrong_meanwhile_stops_no_run() {
 
 #[test]
 fn a_run_that_may_read_and_not_write_says_so_before_it_begins() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = super::empty_server() else {
+        return;
+    };
     moto.bucket("bucket");
     let plan: Plan = Arc::new(|_, line| {
         let put = line.starts_with("PUT ");
@@ -239,7 +245,9 @@ fn a_run_that_may_read_and_not_write_says_so_before_it_begins() {
 
 #[test]
 fn a_bucket_that_is_missing_and_one_without_a_datastore_are_told_apart() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = super::empty_server() else {
+        return;
+    };
     insta::assert_snapshot!(said(&moto.endpoint(), &access()), @r"
     error: could not read `s3://bucket/team/wrun-datastore`
       caused by: `s3:GetObject`: NoSuchBucket: The specified bucket does not exist
@@ -262,7 +270,9 @@ fn a_bucket_that_is_missing_and_one_without_a_datastore_are_told_apart() {
 
 #[test]
 fn a_server_that_overwrites_what_must_stay_is_refused() {
-    let Some(moto) = Moto::start() else { return };
+    let Some(moto) = super::empty_server() else {
+        return;
+    };
     moto.bucket("bucket");
     // The wire answers like a server that knows no conditions: whatever is written is written.
     let plan: Plan = Arc::new(|_, line| {

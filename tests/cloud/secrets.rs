@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use super::Server;
 use super::moto::{Moto, access};
 use super::world::{Said, World, module};
 
@@ -31,8 +32,8 @@ fn told(moto: &Moto, service: &str, target: &str, question: &Value) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-fn server() -> Option<Moto> {
-    let moto = Moto::start()?;
+fn server() -> Option<Server> {
+    let moto = super::empty_server()?;
     let put = |name: &str, value: &str| {
         let question = json!({ "Name": name, "SecretString": value });
         told(
@@ -108,6 +109,39 @@ fn a_service_is_asked_once_for_each_secret_of_a_run() {
     let before = asked();
     run(&world, &moto.endpoint(), "aws-sm:wrun/object#token").good();
     assert_eq!(asked() - before, 2);
+}
+
+#[test]
+fn a_command_about_one_step_asks_for_the_secrets_of_that_step_and_once() {
+    let Some(moto) = server() else { return };
+    let world = World::new();
+    world.write(
+        "wrun.toml",
+        "[steps.start]\ngrants = [\"secret:TOKEN=aws-sm:wrun/plain\"]\n\
+         [steps.end]\ngrants = [\"secret:OTHER=aws-ssm:/wrun/token\"]\n",
+    );
+    let module = module("linear");
+    let asked = |arguments: &[&str]| {
+        let posts = || moto.requests().get("POST").copied().unwrap_or(0);
+        let before = posts();
+        let mut command = world.command(arguments);
+        command
+            .env("AWS_ENDPOINT_URL", moto.endpoint())
+            .envs(access());
+        let said = Said::from(command.output().unwrap()).good();
+        (posts() - before, said.stdout)
+    };
+    let code = ["--module", &module];
+    assert_eq!(asked(&[&["run"][..], &code].concat()).0, 2);
+    for step in ["linear/1/start", "linear/1/end"] {
+        let (times, said) = asked(&[&["spin", step][..], &code].concat());
+        assert_eq!(times, 1, "{step}");
+        assert!(said.contains("the result is the recorded one"), "{said}");
+        assert_eq!(asked(&["replay", step]).0, 1, "{step}");
+    }
+    // What was taken over is replayed as its run, which has the same secrets, was executed.
+    asked(&[&["resume", "linear/1", "--from", "end"][..], &code].concat());
+    assert_eq!(asked(&["replay", "linear/2"]).0, 2);
 }
 
 #[test]

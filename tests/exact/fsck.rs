@@ -11,6 +11,7 @@ use wrun::runtime::clock::SystemClock;
 use wrun::runtime::fsck::{self, ALL, Closely, Remedy, Report};
 use wrun::runtime::repair::{self, Repaired};
 use wrun::runtime::replay::Machine;
+use wrun::task::at_hand::AtHand;
 
 use super::lab::{Dice, Flow, Lab, cases, compiled, launcher};
 use super::tamper::{class, datastore};
@@ -45,6 +46,7 @@ async fn mend_from(
         clock: Arc::new(SystemClock),
         workers: 2,
         compared: Arc::new(|| {}),
+        at_hand: AtHand::default(),
     };
     repair::repair(&lab.datastore, runs, report, given, &machine)
         .await

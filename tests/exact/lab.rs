@@ -235,6 +235,7 @@ impl Lab {
             clock: Arc::new(SystemClock),
             workers: self.workers,
             compared: Arc::new(|| {}),
+            at_hand: AtHand::default(),
         };
         replay::replay(&self.datastore, run, &Scope::default(), &machine).await
     }

@@ -2,8 +2,6 @@
 
 mod image;
 
-use std::collections::BTreeSet;
-
 use serde_json::json;
 
 use super::logs::{self, Wanted};
@@ -16,7 +14,7 @@ use crate::config::Settings;
 use crate::datastore::Run;
 use crate::executor::batch::check::CheckError;
 use crate::executor::batch::client::Client;
-use crate::executor::batch::list::{self, Listed};
+use crate::executor::batch::list::{self, Listed, Queues};
 use crate::model::id::RunId;
 use crate::model::pathspec::RunSelector;
 use crate::report::table::{Align, Cell, Table};
@@ -78,29 +76,52 @@ fn meant(cx: &Context, selector: &RunSelector) -> Result<RunId, CliError> {
 }
 
 /// The jobs in the queue of the settings; those of a run also where they were submitted to before the
-/// settings were changed.
+/// settings were changed. Where they are in another region, that is said.
 async fn listed(
+    cx: &Context,
     client: &Client,
     settings: &Settings,
     run: (Option<&RunId>, Option<&Run>),
 ) -> Result<Vec<Listed>, CliError> {
-    let queue = settings.batch.queue.clone();
-    let mut queues = match run.1 {
+    let sent = match run.1 {
         Some(run) => list::queues(client, run).await?,
-        None => BTreeSet::new(),
+        None => Queues::default(),
     };
+    let mut queues = sent.here.clone();
     // One that somebody names by its ARN is the same one, and its jobs are not to be listed twice.
-    let is_known = |queue: &String| queues.iter().any(|known| short(known) == short(queue));
+    let is_known = |queue: &String| sent.here.iter().any(|known| short(known) == short(queue));
+    let queue = settings.batch.queue.clone();
     queues.extend(queue.filter(|queue| !is_known(queue)));
-    if queues.is_empty() {
+    if queues.is_empty() && sent.elsewhere.is_empty() {
         return Err(CheckError::NotSet { key: "batch.queue" }.into());
     }
     let mut jobs = Vec::new();
     for queue in queues {
-        let found = list::jobs(client, &queue, run.0).await;
-        jobs.extend(found.map_err(|source| CheckError::Request { queue, source })?);
+        match list::jobs(client, &queue, run.0).await {
+            Ok(Some(found)) => jobs.extend(found),
+            // A queue that was deleted has taken its jobs along.
+            Ok(None) if sent != Queues::default() => {}
+            Ok(None) => return Err(CheckError::NoQueue { queue }.into()),
+            Err(source) => return Err(CheckError::Request { queue, source }.into()),
+        }
     }
-    Ok(jobs)
+    for sent in &sent.elsewhere {
+        let region = sent.region.as_deref().unwrap_or_default();
+        let there = format!(
+            "jobs of the run were submitted to the queue `{}` of the region `{region}`, where this does not look",
+            sent.queue
+        );
+        let hint = format!("`AWS_REGION={region}` in front of the command looks there");
+        match jobs.is_empty() {
+            true => return Err(CliError::usage(there).hint(hint)),
+            false => cx.out.warn(&format!("{there}: {hint}")),
+        }
+    }
+    match (run, jobs.is_empty()) {
+        // Says that there is no such run, and which there are.
+        ((Some(run), None), true) => cx.store()?.run(run).map(|_| jobs),
+        _ => Ok(jobs),
+    }
 }
 
 /// The name of a queue, which may be named by its ARN.
@@ -119,7 +140,7 @@ fn show_list(cx: &Context, run: Option<&RunSelector>, all: bool) -> Result<u8, C
     let known = known(cx, run.as_ref());
     let jobs = cx.runtime()?.block_on(async {
         let client = Client::new(settings.batch.requests_per_second).await;
-        listed(&client, &settings, (run.as_ref(), known.as_ref())).await
+        listed(cx, &client, &settings, (run.as_ref(), known.as_ref())).await
     })?;
     let jobs: Vec<_> = jobs.iter().filter(|it| all || !it.has_ended()).collect();
     if cx.out.json {
@@ -175,7 +196,7 @@ fn kill(cx: &Context, run: &RunSelector) -> Result<u8, CliError> {
     let known = known(cx, Some(&run));
     let ended = cx.runtime()?.block_on(async {
         let client = Client::new(settings.batch.requests_per_second).await;
-        let mut jobs = listed(&client, &settings, (Some(&run), known.as_ref())).await?;
+        let mut jobs = listed(cx, &client, &settings, (Some(&run), known.as_ref())).await?;
         jobs.retain(|job| !job.has_ended());
         for job in &jobs {
             list::end(&client, job).await.map_err(|trouble| {

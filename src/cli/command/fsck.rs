@@ -151,6 +151,7 @@ fn repair(
         clock: Arc::new(SystemClock),
         workers: settings.max_workers,
         compared: counting.counter(),
+        at_hand: cx.at_hand.clone(),
     };
     let (datastore, runtime) = store.parts();
     let given: Vec<_> = given.iter().map(|path| cx.directory.join(path)).collect();

@@ -92,6 +92,7 @@ pub(crate) fn run(cx: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
         clock: Arc::new(SystemClock),
         workers: settings.max_workers,
         compared: counting.counter(),
+        at_hand: cx.at_hand.clone(),
     };
     let (datastore, runtime) = store.parts();
     let report = runtime.block_on(replay::replay(datastore, &run, &scope, &machine));

@@ -76,10 +76,13 @@ pub(crate) fn run(cx: &Context, args: &SpinArgs) -> Result<u8, CliError> {
     let store = cx.store_of(&workshop.settings)?;
     let (id, task) = select::one_task(&store, &args.target)?;
     let run = store.run(&id)?;
-    let allowed = cx
-        .runtime()?
-        .block_on(args.allow.with(&workshop.settings, cx))?;
-    grants::consent(run.id(), &run.header().grants, &allowed)?;
+    // Only what this step was granted is opened, and values of secrets are asked for when it is executed.
+    let granted = run.header().grants.only(&task.step);
+    grants::consent(
+        run.id(),
+        &granted,
+        &args.allow.named(&workshop.settings, cx)?,
+    )?;
     let (datastore, runtime) = store.parts();
     let printer = Printer(cx);
     let spun = runtime.block_on(async {

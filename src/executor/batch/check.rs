@@ -9,6 +9,7 @@ use aws_sdk_batch::types::{
 use super::client::Client;
 use crate::aws::Trouble;
 use crate::config::batch::{Batch, Platform};
+use crate::image::ImageName;
 use crate::model::job::Sent;
 
 /// Why no job can be executed.
@@ -41,6 +42,20 @@ pub enum CheckError {
     Gpus {
         /// The step.
         step: String,
+    },
+    /// The image has another wrun in it.
+    #[error(
+        "the image `{image}` has wrun {theirs} in it, and this is wrun {ours}: a worker must be of the version of its driver"
+    )]
+    Image {
+        /// What it is called.
+        image: String,
+        /// Its repository, with the registry.
+        repository: String,
+        /// The version in the image.
+        theirs: String,
+        /// The version that asks.
+        ours: &'static str,
     },
     /// There is no such queue.
     #[error("there is no job queue `{queue}` in this region")]
@@ -82,13 +97,13 @@ pub enum CheckError {
     },
 }
 
-/// Looks at the queue and at what executes its jobs.
+/// Looks at the image's name, at the queue and at what executes its jobs.
 ///
 /// # Errors
 /// [`CheckError`] names what stands in the way.
 pub async fn queue(client: &Client, settings: &Batch) -> Result<(), CheckError> {
     let name = required(&settings.queue, "batch.queue")?;
-    required(&settings.image, "batch.image")?;
+    image(required(&settings.image, "batch.image")?)?;
     let failed = |source| CheckError::Request {
         queue: name.to_owned(),
         source,
@@ -130,6 +145,24 @@ pub async fn queue(client: &Client, settings: &Batch) -> Result<(), CheckError> 
                 false => why.join(", "),
             },
         }),
+    }
+}
+
+/// Compares the version that the name of an image says, if it says one, with this one.
+fn image(name: &str) -> Result<(), CheckError> {
+    let ours = env!("CARGO_PKG_VERSION");
+    // A name that somebody has chosen, with a tag of his own or a digest, says nothing.
+    let Ok(image) = name.parse::<ImageName>() else {
+        return Ok(());
+    };
+    match image.version() {
+        Some(theirs) if theirs != ours => Err(CheckError::Image {
+            image: name.to_owned(),
+            repository: image.repository().to_owned(),
+            theirs,
+            ours,
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::aws::{Kind, Trouble};
 use crate::datastore::Run;
 use crate::datastore::run::RunError;
 use crate::model::id::RunId;
-use crate::model::job::Token;
+use crate::model::job::{Sent, Token};
 use crate::model::time::Timestamp;
 
 /// A job in Batch.
@@ -56,18 +56,32 @@ impl Listed {
     }
 }
 
-/// The queues of this region that jobs of `run` were submitted to.
+/// Where jobs of a run were submitted to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queues {
+    /// The queues of this region.
+    pub here: BTreeSet<String>,
+    /// Those of other regions, which a client does not see.
+    pub elsewhere: BTreeSet<Sent>,
+}
+
+/// The queues that jobs of `run` were submitted to.
 ///
 /// # Errors
 /// When the datastore cannot be read.
-pub async fn queues(client: &Client, run: &Run) -> Result<BTreeSet<String>, RunError> {
-    let (jobs, here) = (jobs_of(run).await?, client.region());
-    let sent = jobs.into_iter().filter_map(|(_, spec)| spec.sent);
-    let sent = sent.filter(|sent| sent.region.is_none() || sent.region == here);
-    Ok(sent.map(|sent| sent.queue).collect())
+pub async fn queues(client: &Client, run: &Run) -> Result<Queues, RunError> {
+    let (jobs, region) = (jobs_of(run).await?, client.region());
+    let mut queues = Queues::default();
+    for sent in jobs.into_iter().filter_map(|(_, spec)| spec.sent) {
+        match sent.region.is_none() || sent.region == region {
+            true => queues.here.insert(sent.queue),
+            false => queues.elsewhere.insert(sent),
+        };
+    }
+    Ok(queues)
 }
 
-/// The jobs in `queue`, of one run or of all, newest first; none in a queue that is not there any more.
+/// The jobs in `queue`, of one run or of all, newest first; nothing when there is no such queue.
 ///
 /// # Errors
 /// When Batch gives no list.
@@ -75,14 +89,14 @@ pub async fn jobs(
     client: &Client,
     queue: &str,
     run: Option<&RunId>,
-) -> Result<Vec<Listed>, Trouble> {
+) -> Result<Option<Vec<Listed>>, Trouble> {
     let names = match run {
         Some(run) => format!("wrun-{}-{}-*", run.flow, run.number),
         None => "wrun-*".to_owned(),
     };
     let found = match client.named(queue, &names).await {
         Err(trouble) if trouble.kind == Kind::Refused && client.queue(queue).await?.is_none() => {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         found => found?,
     };
@@ -90,7 +104,7 @@ pub async fn jobs(
     // The flow `a-1` has a run whose jobs begin as those of a run of `a`.
     jobs.retain(|job| run.is_none_or(|run| job.run == *run));
     jobs.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-    Ok(jobs)
+    Ok(Some(jobs))
 }
 
 /// Ends a job, and lets its driver know that somebody wanted it.

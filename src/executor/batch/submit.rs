@@ -10,7 +10,7 @@ use super::flight::Seat;
 use super::shape::Shape;
 use super::{Shared, cancelled, job_name};
 use crate::aws::{Kind, Trouble};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::job::{JobId, Sent, Token};
 use crate::scheduler::Assignment;
 use crate::task::spec;
@@ -240,5 +240,15 @@ fn not_submitted(trouble: &Trouble) -> Failure {
         }
         _ => trouble.hint(),
     };
-    infrastructure("the job could not be submitted to Batch", trouble).with_hint(hint)
+    let failure = infrastructure("the job could not be submitted to Batch", trouble);
+    let is_final = match trouble.kind {
+        Kind::Denied => true,
+        Kind::Refused => trouble.action == "batch:RegisterJobDefinition",
+        _ => false,
+    };
+    let kind = match is_final {
+        true => FailureKind::Misconfigured,
+        false => failure.kind,
+    };
+    Failure { kind, ..failure }.with_hint(hint)
 }

@@ -31,6 +31,18 @@ pub struct Said {
     pub log_stream: Option<String>,
 }
 
+/// What registries, and those who ask them, say of an image that will not be there the next time either; a
+/// registry that does not answer in time says nothing of the kind.
+const NO_IMAGE: [&str; 7] = [
+    "not found",
+    "manifest unknown",
+    "does not exist",
+    "denied",
+    "not authorized",
+    "no basic auth credentials",
+    "matching platform",
+];
+
 /// What is said where a person ended the job.
 const BY_SOMEBODY: &str = "somebody ended the job";
 
@@ -71,8 +83,13 @@ pub fn failure(said: &Said) -> Failure {
         let message = "the host of the job was reclaimed";
         Failure::new(FailureKind::Reclaimed, message).with_hint(RECLAIMED)
     } else if has("CannotPull") {
-        of(format!("the image `{}` cannot be pulled", said.image)).with_hint(
-            "`batch.image` names the image; the execution role, or that of the instances, must be allowed to pull it",
+        let message = format!("the image `{}` cannot be pulled", said.image);
+        let kind = match NO_IMAGE.iter().any(|part| has(part)) {
+            true => FailureKind::Misconfigured,
+            false => FailureKind::Infrastructure,
+        };
+        Failure::new(kind, message).with_hint(
+            "`batch.image` names the image, which `wrun batch image --push` brings into its registry; the execution role, or that of the instances, must be allowed to pull it",
         )
     } else if has("OutOfMemory") || said.exit_code == Some(137) {
         of("the container was ended, most likely for want of memory".to_owned()).with_hint(
@@ -89,7 +106,9 @@ pub fn failure(said: &Said) -> Failure {
             "the datastore of the workers may be another: `wrun doctor` shows what they are told",
         )
     } else {
-        of("the worker ended before it could keep a record".to_owned())
+        of("the worker ended before it could keep a record".to_owned()).with_hint(
+            "the log of the container says why; an image with another wrun is one reason: `wrun batch image` makes one of this wrun",
+        )
     };
     for cause in [&status, &reason] {
         if !cause.is_empty() {
@@ -140,7 +159,7 @@ mod tests {
             ("Your Spot Task was interrupted.", "", None, reclaimed),
             (
                 "Task failed to start",
-                "CannotPullContainerError: not found",
+                "CannotPullContainerError: ref pull has been retried 5 time(s): i/o timeout",
                 None,
                 "the image `team/wrun:1` cannot be pulled",
             ),
@@ -173,6 +192,21 @@ mod tests {
         for (status, reason, code, expected) in texts {
             let (found, message) = judged(status, reason, code);
             assert_eq!((found, message.as_str()), (kind(expected), expected));
+        }
+    }
+
+    #[test]
+    fn an_image_that_is_not_there_will_not_be_there_the_next_time() {
+        for reason in [
+            "failed to resolve ref registry.example/wrun:2: registry.example/wrun:2: not found",
+            "pull access denied for wrun, repository does not exist or may require 'docker login'",
+            "User: ecs is not authorized to perform: ecr:BatchGetImage",
+            "image Manifest does not contain descriptor matching platform 'linux/amd64'",
+        ] {
+            let reason = format!("CannotPullContainerError: {reason}");
+            let (kind, message) = judged("Task failed to start", &reason, None);
+            assert_eq!(kind, FailureKind::Misconfigured, "{reason}");
+            assert_eq!(message, "the image `team/wrun:1` cannot be pulled");
         }
     }
 
