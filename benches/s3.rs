@@ -51,6 +51,8 @@ const ROUNDS: usize = 3;
 const TASKS: &str = "10000";
 
 fn main() {
+    // As the program does it, for the peer as well.
+    wrun::cli::memory::keep();
     let Some(moto) = Moto::start() else { return };
     moto.bucket("bucket");
     println!("load {} before the first run", table::load());

@@ -12,9 +12,10 @@
 //! - [`sandbox`]: the only room that knows wasmtime: the engine, the closed world of a guest, and
 //!   the cell, the child process in which guests run.
 //! - [`task`]: one attempt of one task, the one path that every executor takes.
-//! - [`executor`]: takes assignments and gives back records: in cells on this machine.
+//! - [`executor`]: takes assignments and gives back records: in cells on this machine, or in containers
+//!   of AWS Batch.
 //! - [`runtime`]: starts a run and drives it: joins scheduler, executor and journal; and goes back to
-//!   runs that were: replay, resume, attach, spin, diff.
+//!   runs that were: replay, resume, attach, spin, diff, check and repair.
 //! - [`report`]: events for eyes and machines: terminal, progress, JSON lines, tables, graphs.
 //! - [`config`]: settings, each knowing where it came from.
 //! - [`cli`]: one file per command, errors with hints, exit codes.

@@ -20,12 +20,12 @@ mod fake;
 mod results;
 #[path = "flows/running.rs"]
 mod running;
+#[path = "cloud/weather.rs"]
+mod weather;
 #[path = "flows/world.rs"]
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::Path;
 
 use wrun::datastore::{Datastore, DatastoreUrl};
@@ -79,44 +79,11 @@ fn same(flow: &str, run: &str, arguments: &[&str]) {
     cloud.replay(&second);
 }
 
-/// Serves the files of the example `fetch`, for as long as this process lives; the address.
-fn weather() -> String {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fetch/data");
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut head = Vec::new();
-            let mut byte = [0];
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
-                head.push(byte[0]);
-            }
-            let head = String::from_utf8_lossy(&head).into_owned();
-            let name = head
-                .split(' ')
-                .nth(1)
-                .unwrap_or("/")
-                .trim_start_matches('/');
-            let (status, body) = match std::fs::read(data.join(name)) {
-                Ok(body) => ("200 OK", body),
-                Err(_) => ("404 Not Found", Vec::new()),
-            };
-            let head = format!(
-                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
-            // Who does not wait for the answer fails by itself.
-            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
-        }
-    });
-    address
-}
-
 /// Runs the example in this directory here and in Batch; false when it is not known how.
 fn example(directory: &str) -> bool {
     match directory {
         "fetch" => {
-            let service = weather();
+            let service = weather::serve("127.0.0.1");
             let grant = format!("http={service}");
             same(
                 "fetch",

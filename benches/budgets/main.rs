@@ -37,8 +37,12 @@ fn main() {
     if wanted("bulk") {
         let place = Place::new();
         table::print(
-            "A large text",
+            "A large log",
             &bulk::measure(&place, &module("bulk"), "text"),
+        );
+        table::print(
+            "A large text of words",
+            &bulk::measure(&place, &module("bulk"), "prose"),
         );
         table::print(
             "A large noise",

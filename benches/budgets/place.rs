@@ -13,11 +13,13 @@ use wrun::task::attempt::Clock;
 /// How often the memory of running processes is read.
 const WATCH_EVERY: Duration = Duration::from_millis(4);
 
-/// Builds packages of the workspace for the sandbox and gives the directory with their modules.
+/// Builds packages of the workspace for the sandbox and gives the directory with their modules; those of
+/// examples are below `examples`.
 pub fn modules(packages: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--release", "--target", "wasm32-wasip2"]);
+    build.args(["--lib", "--examples"]);
     build.args(packages.iter().flat_map(|name| ["-p", name]));
     // As in the package that `wrun new` writes.
     build.env("CARGO_PROFILE_RELEASE_LTO", "thin");
@@ -145,14 +147,14 @@ impl Place {
 
     /// How many files there are in the datastore.
     pub fn files(&self) -> u64 {
-        sum(&self.datastore(), &|_| 1)
+        files(&self.datastore()).len() as u64
     }
 
     /// How many bytes they have together.
     pub fn bytes(&self) -> u64 {
-        sum(&self.datastore(), &|path| {
-            path.metadata().expect("a file").len()
-        })
+        let files = files(&self.datastore());
+        let sizes = files.iter().map(|it| it.metadata().expect("a file").len());
+        sizes.sum()
     }
 }
 
@@ -171,14 +173,17 @@ fn read_events(child: &mut Child) -> Vec<Json> {
     events
 }
 
-fn sum(directory: &Path, of: &dyn Fn(&Path) -> u64) -> u64 {
+/// Every file below a directory.
+pub fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).expect("a directory");
-    let paths = entries.map(|entry| entry.expect("an entry").path());
-    let each = |path: std::path::PathBuf| match path.is_dir() {
-        true => sum(&path, of),
-        false => of(&path),
-    };
-    paths.map(each).sum()
+    let below = entries.flat_map(|entry| {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        }
+    });
+    below.collect()
 }
 
 impl Done {

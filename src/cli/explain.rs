@@ -466,7 +466,11 @@ impl From<PastError> for CliError {
                     ModuleError::Machine { .. } | ModuleError::Cell(_) => Kind::Unavailable,
                     _ => Kind::InvalidFlow,
                 };
-                Self::from_error(kind, &error).hint(restore)
+                let hint = match kind {
+                    Kind::Unavailable => module_hint(source).unwrap_or(restore),
+                    _ => restore,
+                };
+                Self::from_error(kind, &error).hint(hint)
             }
         }
     }

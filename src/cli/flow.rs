@@ -8,6 +8,7 @@ use super::context::Context;
 use super::error::{CliError, Kind};
 use crate::config::{Environment, Flags, Settings};
 use crate::datastore::Datastore;
+use crate::model::confinement::Confinement;
 use crate::model::definition::Definition;
 use crate::model::digest::Digest;
 use crate::model::grant::Grants;
@@ -154,10 +155,11 @@ impl Workshop {
 /// # Errors
 /// When the system does not say where the running program is.
 pub(crate) fn modules(settings: &Settings) -> Result<Modules, CliError> {
-    Ok(Modules::new(
-        settings.code_cache.clone(),
-        launcher(settings)?,
-    ))
+    let modules = Modules::new(settings.code_cache.clone(), launcher(settings)?);
+    Ok(match settings.confinement {
+        Confinement::Require => modules.trying_a_cell(),
+        Confinement::Best | Confinement::Off => modules,
+    })
 }
 
 /// A flow that may still have problems.

@@ -1,7 +1,8 @@
 //! The command line: one file per command, errors with hints, exit codes.
 //!
 //! [`args`] is the tree of commands, [`context`] what each of them may use, [`output`] where they
-//! write, [`error`] what they say when they cannot, [`exit`] with which code they end.
+//! write, [`error`] what they say when they cannot, [`exit`] with which code they end. [`memory`] is told to
+//! the allocator before all else.
 //!
 //! Uses every room. Knows how to ask and how to answer, and leaves the work to the rooms below.
 
@@ -16,6 +17,7 @@ pub mod exit;
 mod explain;
 mod flow;
 mod grants;
+pub mod memory;
 pub mod output;
 pub mod params;
 mod select;
@@ -50,6 +52,7 @@ fn cell() -> ExitCode {
 
 /// Runs the command line and says how it went.
 pub fn main() -> ExitCode {
+    memory::keep();
     // Before all else: a cell is started for every worker of a run, and parses nothing.
     if std::env::args_os()
         .nth(1)

@@ -390,6 +390,7 @@ impl Run {
         let header = self.header();
         let memo = keys::memo(&header.module, header.created_at, self.id());
         for key in [keys::summary(self.id()), memo] {
+            failpoint::reach("end.forget", &key);
             self.store.delete(&key).await?;
         }
         Ok(())

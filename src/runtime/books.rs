@@ -131,12 +131,12 @@ fn differs(what: &str, before: &str, now: &str) -> Option<Difference> {
 
 /// What is damaged differs; what cannot be read is an error.
 fn damage(what: &str, error: RunError) -> Result<Difference, PastError> {
-    match &error {
-        RunError::Damaged { .. } => Ok(Difference {
+    match error {
+        RunError::Damaged { what: how, .. } => Ok(Difference {
             what: what.to_owned(),
             before: "whole".to_owned(),
-            now: error.to_string(),
+            now: format!("damaged: {how}"),
         }),
-        _ => Err(error.into()),
+        error => Err(error.into()),
     }
 }

@@ -63,6 +63,8 @@ pub enum How {
     Given(PathBuf),
     /// It was written anew from the journal.
     Rebuilt,
+    /// It was removed: it is about the end of a run that has none.
+    Removed,
     /// It stood in the journal as it was.
     Restored,
 }
@@ -74,7 +76,7 @@ pub struct Repaired {
     pub done: BTreeMap<String, How>,
     /// Tasks that were executed again in vain, or could not be, and why.
     pub vain: Vec<(RunId, TaskId, String)>,
-    /// Runs of which nothing could be executed, and why.
+    /// Runs of which nothing could be executed, or written anew, and why.
     pub closed: Vec<(RunId, String)>,
 }
 
@@ -110,11 +112,8 @@ pub async fn repair(
     for fault in &report.faults {
         if fault.remedy == Remedy::Rebuild && fault.kind != Kind::Header {
             match rebuild::books(datastore, &fault.run, machine).await {
-                Ok(()) => drop(repaired.done.insert(fault.key.clone(), How::Rebuilt)),
-                Err(error) => {
-                    let failed = error.to_string();
-                    repaired.closed.push((fault.run.clone(), failed));
-                }
+                Ok(how) => drop(repaired.done.insert(fault.key.clone(), how)),
+                Err(error) => repaired.closed.push((fault.run.clone(), said(&error))),
             }
         }
     }

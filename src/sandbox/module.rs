@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use self::shelf::Shelf;
 use super::call::{Backend, Profile};
@@ -186,6 +186,8 @@ pub struct Modules {
     shelf: Shelf,
     launcher: Launcher,
     backend: Backend,
+    /// Whether this machine can start a cell, where that is to be known before code is used.
+    tried: Option<OnceCell<()>>,
     /// One compilation at a time: each uses all processors.
     compiling: Mutex<()>,
 }
@@ -197,6 +199,7 @@ impl Modules {
             shelf: Shelf::new(directory),
             launcher,
             backend: Backend::Native,
+            tried: None,
             compiling: Mutex::new(()),
         }
     }
@@ -204,6 +207,17 @@ impl Modules {
     /// The same modules, to be executed by `backend`.
     pub fn executed_by(self, backend: Backend) -> Self {
         Self { backend, ..self }
+    }
+
+    /// The same modules, of which none is given before a cell could be started.
+    ///
+    /// For operators who want no cell without all walls: what was compiled before is at hand without
+    /// a cell, and whether the machine has the walls would be found by the first task.
+    pub fn trying_a_cell(self) -> Self {
+        Self {
+            tried: Some(OnceCell::new()),
+            ..self
+        }
     }
 
     /// By what they are to be executed.
@@ -224,6 +238,9 @@ impl Modules {
         profile: Profile,
         bytes: impl AsyncFnOnce() -> io::Result<Bytes>,
     ) -> Result<CompiledModule, ModuleError> {
+        if let Some(tried) = &self.tried {
+            tried.get_or_try_init(|| self.try_a_cell()).await?;
+        }
         let engine = engine_id(profile);
         let key = key(module, &engine, profile)?;
         let found = |((file, size), imports): Found| {
@@ -268,6 +285,11 @@ impl Modules {
             return Ok(None);
         };
         Ok(self.shelf.find_code(key)?.map(|code| (code, imports)))
+    }
+
+    async fn try_a_cell(&self) -> Result<(), ModuleError> {
+        let started = Cell::spawn(&self.launcher).await;
+        started.map(drop).map_err(refused)
     }
 
     async fn compile(

@@ -7,10 +7,11 @@ use wrun::cli::exit;
 
 use super::another;
 use super::cloud::Cloud;
-use super::docker::docker;
+use super::docker::{Docker, docker};
+use super::weather;
 use super::world::{Said, module};
 
-/// Every example, with parameters that keep the number of containers low.
+/// Every example that asks nobody, with parameters that keep the number of containers low.
 const EXAMPLES: [(&str, &[&str], &str); 6] = [
     ("hello", &[], "hello/1"),
     ("penguins", &[], "penguins/1"),
@@ -50,6 +51,21 @@ fn every_example_runs_in_batch_and_replays_here() {
             });
         }
     });
+}
+
+#[test]
+fn a_container_asks_whom_it_was_granted_and_the_replay_nobody() {
+    let Some(cloud) = Cloud::start() else { return };
+    let service = weather::serve(&Docker::gateway());
+    let grant = format!("http={service}");
+    cloud
+        .run("fetch", &["--allow", &grant, "--service", &service])
+        .good();
+    cloud.replay("fetch/1");
+    let asked_another = ["--allow", "http=http://127.0.0.1:1", "--service", &service];
+    cloud
+        .run("fetch", &asked_another)
+        .fails(exit::RUN_FAILED, &[&grant]);
 }
 
 /// How many elements a foreach has: twenty, two hundred under `CI=true`, or as many as `WRUN_TEST_CONTAINERS`

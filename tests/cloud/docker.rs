@@ -60,6 +60,12 @@ impl Docker {
         it
     }
 
+    /// The address at which containers reach this machine.
+    pub fn gateway() -> String {
+        let format = "{{(index .IPAM.Config 0).Gateway}}";
+        docker(&["network", "inspect", "bridge", "--format", format])
+    }
+
     /// Takes the images of earlier builds away; those still in use stay.
     fn forget_others(&self) {
         let names = docker(&["images", REPOSITORY, "--format", "{{.Repository}}:{{.Tag}}"]);

@@ -24,6 +24,7 @@ mod runs;
 mod secrets;
 mod stack;
 mod template;
+mod weather;
 #[path = "wire.rs"]
 mod wire;
 #[path = "../flows/world.rs"]

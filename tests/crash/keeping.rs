@@ -10,7 +10,7 @@ use wrun::cli::exit;
 use wrun::model::digest::Digest;
 
 use super::check::{Found, below};
-use super::scenario::{self, BLOBS, Scenario};
+use super::scenario::{self, BLOBS, Scenario, UNENDED};
 use super::world::{World, module};
 
 /// What is done to a datastore before it is collected or repaired.
@@ -123,6 +123,12 @@ fn lose(world: &World) {
     fs::remove_file(store.join(format!("flows/foreach/index/{:020}", u64::MAX - 2))).unwrap();
 }
 
+/// Makes the summary of a run that has no end: what nobody wrote.
+fn end(world: &World) {
+    let summary = world.store().join("flows/foreach/runs/2/summary");
+    fs::write(summary, "an end").unwrap();
+}
+
 fn flip(file: &Path) {
     let mut bytes = fs::read(file).unwrap();
     let middle = bytes.len() / 2;
@@ -147,7 +153,7 @@ pub fn scenarios() -> Vec<Scenario> {
             .after(&kept, "")
             .keeping(Keeping::new(leave, &["foreach/2"])),
         Scenario::of("gc of one without an end", &gc, None)
-            .after(&gone, "journal.append=kill@2")
+            .after(&gone, UNENDED)
             .after(&kept, "")
             .keeping(Keeping::new(|_| {}, &["foreach/2"])),
         Scenario::of("gc that takes back", &again, None)
@@ -160,5 +166,9 @@ pub fn scenarios() -> Vec<Scenario> {
             .after(&kept, "")
             .after(&gone, "")
             .keeping(Keeping::new(lose, &["foreach/1", "foreach/2"])),
+        Scenario::of("repair of one without an end", &repair, None)
+            .after(&kept, "")
+            .after(&gone, UNENDED)
+            .keeping(Keeping::new(end, &["foreach/1"])),
     ]
 }

@@ -13,6 +13,9 @@ use super::check::{self, Found};
 use super::keeping::{self, Keeping};
 use super::world::{World, module};
 
+/// Ends a run before its end is written: before its second segment. Where so much is slow that the
+/// first would hold everything, before that.
+pub const UNENDED: &str = "journal.append=kill@2,run.end=kill";
 /// A command that takes longer hangs.
 const HANGS: Duration = Duration::from_secs(300);
 
@@ -291,8 +294,6 @@ pub fn local() -> Vec<Scenario> {
     let (foreach, linear) = (module("foreach"), module("linear"));
     let run_foreach = [&["run", "--module", &foreach][..], &BLOBS].concat();
     let run_linear = ["run", "--module", &linear];
-    // What is in the second segment depends on how fast the machine is: maybe the end already.
-    let cut = "journal.append=kill@2";
     let copy = ["datastore", "copy", "store", "other"];
     let got = ["get", "foreach/1/square/1/word", "--output", "got"];
     let hello = format!("{}/examples/hello", env!("CARGO_MANIFEST_DIR"));
@@ -316,7 +317,7 @@ pub fn local() -> Vec<Scenario> {
             Some("foreach/2"),
         )
         .after(&run_foreach, ""),
-        Scenario::of("attach", &["attach"], Some("foreach/1")).after(&run_foreach, cut),
+        Scenario::of("attach", &["attach"], Some("foreach/1")).after(&run_foreach, UNENDED),
         Scenario::run("cold", "linear", "linear/1", &[]).cold(),
         Scenario::of("build", &["run", &hello], Some("hello/1")).cold(),
         Scenario::of("tag", &["tag", "linear/1", "--add", "a"], None).after(&run_linear, ""),

@@ -4,6 +4,8 @@
 
 mod bad;
 mod certificates;
+#[cfg(target_os = "linux")]
+mod confined;
 mod damage;
 mod grants;
 mod hostile;

@@ -180,7 +180,7 @@ fn damage_is_told_with_what_it_affects_and_repaired() {
         remedy   `wrun fsck --repair pieces/1` executes pieces/1/start/- again
       summary `flows/pieces/runs/1/summary`: it is missing though the run has ended
         affects  pieces/1
-        remedy   `wrun fsck --repair pieces/1` writes it anew from the journal
+        remedy   `wrun fsck --repair pieces/1` makes it anew from the journal
       blob `blobs/[digest]`: it is missing
         affects  typed/1, parameter `file`
         remedy   it was given as --file: `wrun fsck --repair typed/1 --from PATH` takes it from there, if it is unchanged

@@ -5,9 +5,7 @@
 //!   `CI=true`);
 //! - [`commands`]: `wrun gc` and `wrun fsck` beside runs, and killed;
 //! - [`headless`]: runs that have lost their headers;
-//! - [`repairs`]: tasks that are executed again side by side;
-//! - [`speed`]: how long collecting and checking take, and how much memory, for as many blobs as
-//!   `WRUN_KEEPING_BLOBS` and `WRUN_KEEPING_REFERRED` say; nothing when they say nothing.
+//! - [`repairs`]: tasks that are executed again side by side.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
@@ -18,6 +16,5 @@ mod repairs;
 #[path = "../flows/running.rs"]
 mod running;
 mod schedules;
-mod speed;
 #[path = "../flows/world.rs"]
 mod world;

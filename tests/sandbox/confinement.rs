@@ -560,7 +560,7 @@ async fn where_a_wall_is_missing_the_others_stand_and_it_is_said() {
         .expect("a cell starts");
     assert!(status(&cell).contains("Seccomp:\t2"));
     let missing = confine::missing(cell.walls());
-    insta::assert_snapshot!(missing.expect("no landlock"), @"files: the kernel has no landlock, or a container denies it; network: the kernel has no landlock, or a container denies it; other processes: the kernel has no landlock, or a container denies it");
+    insta::assert_snapshot!(missing.expect("no landlock"), @"files, network, other processes: the kernel has no landlock, or a container denies it");
     cell.load(&guests().await).await.expect("the guests load");
     let reply = cell.run(request("done"), &mut Memory::default()).await;
     assert_eq!(reply.expect("a reply").result, Ok(Outcome::Done));
@@ -569,7 +569,7 @@ async fn where_a_wall_is_missing_the_others_stand_and_it_is_said() {
 #[tokio::test]
 async fn whoever_requires_every_wall_gets_no_cell_without() {
     let refused = Cell::spawn(&poorer("poorer_require")).await;
-    insta::assert_snapshot!(refused.err().expect("it is refused"), @r#"this machine does not confine cells as `sandbox.confinement = "require"` asks: files: the kernel has no landlock, or a container denies it; network: the kernel has no landlock, or a container denies it; other processes: the kernel has no landlock, or a container denies it"#);
+    insta::assert_snapshot!(refused.err().expect("it is refused"), @r#"cells are not confined as `sandbox.confinement = "require"` asks: files, network, other processes: the kernel has no landlock, or a container denies it"#);
     let cell = Cell::spawn(&launcher().confined(Confinement::Require)).await;
     assert_eq!(
         cell.is_ok(),

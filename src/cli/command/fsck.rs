@@ -213,7 +213,7 @@ fn in_vain(repaired: &Repaired) -> String {
     }
     for (run, why) in &repaired.closed {
         let why = clean::line(why).into_owned();
-        text += &format!("  {run} could not be executed again: {why}\n");
+        text += &format!("  {run} could not be repaired: {why}\n");
     }
     text
 }
@@ -248,6 +248,7 @@ fn done(how: &How) -> String {
         How::Executed(run, task) => format!("executed {run}/{task} again"),
         How::Given(path) => format!("taken from {}", path.display()),
         How::Rebuilt => "written anew from the journal".to_owned(),
+        How::Removed => "removed: the run has no end".to_owned(),
         How::Restored => "taken from the journal".to_owned(),
     }
 }
@@ -261,7 +262,7 @@ fn remedy(fault: &Fault) -> String {
         Remedy::Rebuild if fault.kind == Kind::Header => {
             format!("`wrun fsck --repair {run}` takes it from the journal, which begins with it")
         }
-        Remedy::Rebuild => format!("`wrun fsck --repair {run}` writes it anew from the journal"),
+        Remedy::Rebuild => format!("`wrun fsck --repair {run}` makes it anew from the journal"),
         Remedy::Give(what) => format!(
             "it was given as {what}: `wrun fsck --repair {run} --from PATH` takes it from there, if it is unchanged"
         ),

@@ -281,7 +281,8 @@ struct Window {
 impl Window {
     fn new(together: u64) -> Self {
         let cores = 2 * rayon::current_num_threads() as u64;
-        let ahead = if together > 1 { 3 * together } else { cores };
+        // As one request is used up and the next begins, four are on their way.
+        let ahead = if together > 1 { 4 * together } else { cores };
         Self {
             slots: VecDeque::new(),
             together,

@@ -233,6 +233,7 @@ fn place(difference: &Difference) -> (Kind, String) {
         "noted results" => (Kind::Results, difference.now.clone()),
         // A journal that is shorter than what was noted of it has lost its end.
         "journal" => (Kind::Segment, told(difference)),
+        "summary" => (Kind::Summary, difference.now.clone()),
         _ => (Kind::Summary, told(difference)),
     }
 }

@@ -1,5 +1,6 @@
 //! What follows from a journal, or stands in it: headers, summaries, noted results.
 
+use super::How;
 use crate::datastore::{Datastore, JournalError, RunError};
 use crate::model::event::Event;
 use crate::model::id::RunId;
@@ -29,12 +30,13 @@ pub(super) async fn header(datastore: &Datastore, id: &RunId) -> Result<bool, Fs
     }
 }
 
-/// Writes the summary and the noted results of an ended run anew, from its journal.
+/// Writes the summary and the noted results of an ended run anew, from its journal; removes those of one
+/// that has not ended.
 pub(super) async fn books(
     datastore: &Datastore,
     id: &RunId,
     machine: &Machine<'_>,
-) -> Result<(), FsckError> {
+) -> Result<How, FsckError> {
     let run = datastore.run(id).await?;
     let program = Program::of(datastore, machine.modules, run.header()).await?;
     let secrets = Secrets::default();
@@ -55,9 +57,12 @@ pub(super) async fn books(
             let summary = tally.summary(&run, ended, segments);
             run.put_summary(&summary).await?;
             run.put_memo(notes.take()).await?;
+            Ok(How::Rebuilt)
         }
         // A run without an end has neither; attaching to it writes both.
-        None => run.forget_end().await?,
+        None => {
+            run.forget_end().await?;
+            Ok(How::Removed)
+        }
     }
-    Ok(())
 }

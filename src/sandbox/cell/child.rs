@@ -111,7 +111,7 @@ impl Greeting {
     fn answer(&self, nonce: u64) -> ToAgent {
         match (self.confinement, confine::missing(&self.walls)) {
             (Confinement::Require, Some(missing)) => ToAgent::Refused(Refusal::Machine(format!(
-                "this machine does not confine cells as `sandbox.confinement = \"require\"` asks: {missing}"
+                "cells are not confined as `sandbox.confinement = \"require\"` asks: {missing}"
             ))),
             _ => ToAgent::Ready {
                 version: VERSION,

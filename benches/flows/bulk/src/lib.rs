@@ -29,17 +29,17 @@ pub mod bulk {
     /// longer than storing them, and the datastore packs each piece by itself.
     const PIECES: u32 = 4;
 
-    /// Writes it: lines of a log, or noise that nothing can compress.
+    /// Writes it: lines of a log, words as in prose, or noise that nothing can compress.
     #[step(next = "read")]
     pub fn start(
         #[param(default = 256)] mib: u32,
-        #[param(default = "text", choices = ["text", "random"])] kind: String,
+        #[param(default = "text", choices = ["text", "prose", "random"])] kind: String,
     ) -> Result<Bulk> {
         let mut state = 7_u64;
         let mut pieces = Vec::new();
         for _ in 0..PIECES.min(mib) {
             let mut piece = Vec::with_capacity((1 << 20) + 128);
-            fill(&mut piece, &mut state, kind == "text")?;
+            fill(&mut piece, &mut state, &kind)?;
             pieces.push(piece);
         }
         let mut writer = BlobWriter::new();
@@ -73,22 +73,36 @@ pub mod bulk {
         }
     }
 
-    fn fill(piece: &mut Vec<u8>, state: &mut u64, text: bool) -> Result<()> {
+    fn fill(piece: &mut Vec<u8>, state: &mut u64, kind: &str) -> Result<()> {
         while piece.len() < 1 << 20 {
             *state ^= *state << 13;
             *state ^= *state >> 7;
             *state ^= *state << 17;
-            if text {
-                let (user, ms) = (*state % 9973, *state >> 52);
-                writeln!(
-                    piece,
-                    "INFO request handled user={user} path=/api/v1/items status=200 ms={ms}"
-                )?;
-            } else {
-                piece.extend_from_slice(&state.to_le_bytes());
+            match kind {
+                "text" => {
+                    let (user, ms) = (*state % 9973, *state >> 52);
+                    writeln!(
+                        piece,
+                        "INFO request handled user={user} path=/api/v1/items status=200 ms={ms}"
+                    )?;
+                }
+                "prose" => word(piece, *state),
+                _ => piece.extend_from_slice(&state.to_le_bytes()),
             }
         }
         piece.truncate(1 << 20);
         Ok(())
+    }
+
+    /// A word of a vocabulary in which some are frequent and many are rare.
+    fn word(piece: &mut Vec<u8>, drawn: u64) {
+        let (a, b) = (drawn & 255, drawn >> 8 & 255);
+        let word = (a * a * (b + 1)) >> 10;
+        let mut letters = (word as u32).wrapping_mul(2_654_435_761);
+        for _ in 0..2 + word % 7 {
+            piece.push(b'a' + (letters % 26) as u8);
+            letters /= 13;
+        }
+        piece.push(if b % 13 == 0 { b'\n' } else { b' ' });
     }
 }

@@ -55,12 +55,19 @@ fn walls() -> Vec<Wall> {
     vec![Wall::new("walls", Err(why))]
 }
 
-/// What is missing of `walls`, in words; none when all stand.
+/// What is missing of `walls`, in words; none when all stand. Those with one reason are named together.
 pub fn missing(walls: &[Wall]) -> Option<String> {
-    let missing = walls.iter().filter_map(|wall| {
-        let why = wall.state.as_ref().err()?;
-        Some(format!("{}: {why}", wall.name))
-    });
-    let missing: Vec<_> = missing.collect();
-    (!missing.is_empty()).then(|| missing.join("; "))
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for wall in walls {
+        let Err(why) = &wall.state else { continue };
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, names)) => names.push(&wall.name),
+            None => reasons.push((why, vec![&wall.name])),
+        }
+    }
+    let reasons = reasons
+        .iter()
+        .map(|(why, names)| format!("{}: {why}", names.join(", ")));
+    let reasons: Vec<_> = reasons.collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
