@@ -204,13 +204,13 @@ pub(super) const KEYS: &[Key] = &[
     key(
         "batch.environment",
         "variables of the containers: a list of `NAME=VALUE`",
-        |s, v, _| set(&mut s.batch.environment, pairs(v)),
-        |s| show_pairs(&s.batch.environment),
+        |s, v, _| set(&mut s.batch.environment, variables(v)),
+        |s| show_variables(&s.batch.environment),
     ),
     key(
         "batch.secrets",
         "variables of the containers with the ARNs of their values: a list of `NAME=ARN`",
-        |s, v, _| set(&mut s.batch.secrets, pairs(v)),
+        |s, v, _| set(&mut s.batch.secrets, variables(v)),
         |s| show_pairs(&s.batch.secrets),
     ),
     key(
@@ -244,6 +244,9 @@ pub(super) const KEYS: &[Key] = &[
         |s| s.batch.shared_directory.to_string(),
     ),
 ];
+
+/// What workers are told by variables; nobody else may say it.
+pub const OUR_VARIABLES: [&str; 2] = ["WRUN_DATASTORE", "WRUN_BATCH_LOG_LEVEL"];
 
 fn said(text: &Option<String>) -> String {
     text.clone().unwrap_or_else(|| "not set".to_owned())
@@ -279,6 +282,35 @@ fn pairs(value: &Raw) -> Result<BTreeMap<String, String>, String> {
         _ => Err(format!("has `{text}` in it, which is not `NAME=VALUE`")),
     };
     texts.map(pair).collect()
+}
+
+/// A list of `NAME=VALUE`, of variables that are not set by others.
+fn variables(value: &Raw) -> Result<BTreeMap<String, String>, String> {
+    let variables = pairs(value)?;
+    for name in variables.keys() {
+        if OUR_VARIABLES.contains(&name.as_str()) {
+            return Err(format!("names `{name}`, which workers have from wrun"));
+        }
+        if name.starts_with("AWS_BATCH") {
+            return Err(format!(
+                "names `{name}`, and Batch keeps `AWS_BATCH…` for itself"
+            ));
+        }
+    }
+    Ok(variables)
+}
+
+/// The same as pairs, without values that nobody should see over somebody's shoulder.
+fn show_variables(variables: &BTreeMap<String, String>) -> String {
+    let hides = ["SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "KEY"];
+    let shown = variables.iter().map(|(name, value)| {
+        let upper = name.to_uppercase();
+        match hides.iter().any(|part| upper.contains(part)) {
+            true => (name.clone(), "…".to_owned()),
+            false => (name.clone(), value.clone()),
+        }
+    });
+    show_pairs(&shown.collect())
 }
 
 fn show_pairs(pairs: &BTreeMap<String, String>) -> String {

@@ -1,6 +1,6 @@
 //! What workers elsewhere have left of a run, whether or not a driver hears them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::datastore::jobs::Found;
 use crate::datastore::{Run, RunError};
@@ -33,6 +33,16 @@ pub async fn heard(run: &Run) -> Result<Vec<Event>, RunError> {
         }
     }
     Ok(events)
+}
+
+/// The tasks that were to be executed elsewhere.
+///
+/// # Errors
+/// When the datastore cannot be read.
+pub async fn tasks(run: &Run) -> Result<BTreeSet<TaskId>, RunError> {
+    let jobs = batch::jobs_of(run).await?;
+    let attempts = jobs.into_iter().flat_map(|(_, spec)| spec.attempts);
+    Ok(attempts.map(|it| it.task).collect())
 }
 
 /// The first and the last task of each step that has jobs, in the order of keys.

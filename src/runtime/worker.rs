@@ -5,13 +5,15 @@
 //! does, and keeps the record where the driver finds it. One that takes long says meanwhile how far
 //! it is and what it prints; one that is short writes its record and nothing else.
 
+mod unfit;
+
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::past::{PastError, Program};
+use super::past::Program;
 use super::start;
 use crate::datastore::Datastore;
 use crate::datastore::jobs::new_token;
@@ -23,24 +25,18 @@ use crate::model::job::{JobId, JobSpec, Made, Said, Token};
 use crate::model::record::{LogChunk, Record};
 use crate::sandbox::call::Profile;
 use crate::sandbox::engine::engine_id;
-use crate::sandbox::{Launcher, ModuleError, Modules};
+use crate::sandbox::{Launcher, Modules};
 use crate::scheduler::Assignment;
 use crate::task::at_hand::AtHand;
 use crate::task::attempt::{Clock, failed, run_attempt};
 use crate::task::host::Listener;
 use crate::task::site::{Site, Slot};
 use crate::task::spec;
-use crate::task::trouble::infrastructure;
 
 /// After which time a worker begins to say what it does.
 const SILENCE: Duration = Duration::from_secs(2);
 /// The longest pause between two times that it says something.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// What this wrun is.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// What to do about a worker that is not of the wrun of its driver.
-const ANOTHER_IMAGE: &str = "`wrun batch image`, where the run is driven, makes an image of the wrun there; `batch.image` names it, and `wrun resume` goes on";
 
 /// Why a worker could not make an attempt and keep its record.
 #[derive(Debug, thiserror::Error)]
@@ -189,10 +185,10 @@ impl Worker {
             let header = self.run.header();
             let engine = engine_id(Profile::with(self.modules.backend()));
             if header.engine != engine {
-                return Err(other_engine(&header.wrun));
+                return Err(unfit::other_engine(&header.wrun));
             }
             let program = Program::of(&self.datastore, &self.modules, header).await;
-            let program = program.map_err(|error| unusable(&error, &header.wrun))?;
+            let program = program.map_err(|error| unfit::unusable(&error, &header.wrun))?;
             // Attempts of one job are of one step: this worker needs, and may read, no other's.
             let step = self.spec.attempts.get(index).map(|it| &it.task.step);
             let secrets = start::secrets(&self.run, step, clock, &AtHand::default()).await;
@@ -213,38 +209,6 @@ fn stopped() -> Failure {
     // Its driver asks Batch whether it was this; here nobody knows.
     let message = "the worker was asked to end: its host is being reclaimed";
     Failure::new(FailureKind::Reclaimed, message).with_hint(verdict::RECLAIMED)
-}
-
-fn other_engine(driver: &str) -> Failure {
-    let message = format!(
-        "the worker is wrun {VERSION} with another engine than that of the driver, wrun {driver}: results would not be comparable"
-    );
-    Failure::new(FailureKind::Misconfigured, message).with_hint(ANOTHER_IMAGE)
-}
-
-/// Why a worker does not make use of the code of its run.
-fn unusable(error: &PastError, driver: &str) -> Failure {
-    let what = format!(
-        "the worker, wrun {VERSION}, cannot use the code of the run, which is of wrun {driver}"
-    );
-    let failure = infrastructure(&what, error);
-    // The driver has used it: what this worker says of it, it will always say.
-    let is_of_another = matches!(
-        error,
-        PastError::Module {
-            source: ModuleError::Contract { .. }
-                | ModuleError::Import { .. }
-                | ModuleError::WrongWorld { .. },
-            ..
-        }
-    );
-    match is_of_another {
-        true => Failure {
-            kind: FailureKind::Misconfigured,
-            ..failure.with_hint(ANOTHER_IMAGE)
-        },
-        false => failure,
-    }
 }
 
 /// Says what a running attempt does, from time to time.

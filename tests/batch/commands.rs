@@ -116,6 +116,19 @@ fn what_workers_left_is_shown_without_a_driver() {
     );
     let left = cloud.wrun(&["batch", "logs", "linear/1"]).good().stdout;
     assert_eq!(left, "start/- | printed by start\n");
+    cloud.world.run("foreach", &["--quiet"]).good();
+    let text = |target| cloud.world.text(&cloud.wrun(&["batch", "logs", target]));
+    insta::assert_snapshot!(text("linear/1/nostep"), @r"
+    error: run `linear/1` had no job for `linear/1/nostep` in Batch
+      caused by: it had some for `start`
+      hint: `wrun logs linear/1` shows what all tasks have printed
+    exit code 4
+    ");
+    insta::assert_snapshot!(text("foreach/1"), @r"
+    error: run `foreach/1` had no jobs in Batch
+      hint: `wrun logs foreach/1` shows what all tasks have printed
+    exit code 4
+    ");
 }
 
 #[test]

@@ -112,3 +112,33 @@ fn a_copy_has_all_that_is_asked_of_a_run() {
     assert!(nothing.starts_with("0 runs copied to"), "{again}");
     assert!(nothing.ends_with("0 new blobs, 0 B written"), "{again}");
 }
+
+#[test]
+fn a_run_that_goes_on_keeps_no_other_from_being_copied() {
+    let cloud = Cloud::new();
+    cloud.world.run("linear", &["--quiet"]).good();
+    cloud.fake.state().mood.most_containers = Some(0);
+    let running = cloud.start("foreach", &["--n", "1"]);
+    cloud.until(|fake| fake.calls("submitjob") == 1);
+    let copy = |to: &str, runs: &[&str]| {
+        let copy = ["datastore", "copy", "store", to];
+        cloud.world.text(&cloud.wrun(&[&copy[..], runs].concat()))
+    };
+    insta::assert_snapshot!(copy("all", &[]), @r"
+    linear/1 copied
+    foreach/1 left out: it has not ended
+    1 run copied to [dir]/all: 1 new blob, 106 KiB written
+    exit code 0
+    ");
+    insta::assert_snapshot!(copy("one", &["foreach/1"]), @r"
+    error: run `foreach/1` has not ended
+      hint: `wrun attach foreach/1` goes on where its driver is gone
+    exit code 6
+    ");
+    insta::assert_snapshot!(copy("store", &[]), @r"
+    error: both datastores are `[dir]/store`
+      hint: the first is copied from, the second to
+    exit code 2
+    ");
+    drop(running);
+}

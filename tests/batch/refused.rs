@@ -49,6 +49,41 @@ fn settings_that_are_missing() {
 }
 
 #[test]
+fn settings_that_batch_or_its_workers_would_not_take() {
+    let text = said(&GOOD.replace("wrun:test", "wrun test"), Mood::default());
+    insta::assert_snapshot!(text, @r"
+    error: `wrun test` is not the name of an image
+      hint: `batch.image` takes `registry/repository:tag`, as `wrun batch image` prints it
+    exit code 2
+    ");
+    let with = |line: &str| said(&format!("{GOOD}{line}\n"), Mood::default());
+    let text = with("environment = [\"WRUN_DATASTORE=s3://other/place\"]");
+    insta::assert_snapshot!(text, @r"
+    error: [dir]/wrun.toml:5: `batch.environment` names `WRUN_DATASTORE`, which workers have from wrun
+    exit code 2
+    ");
+    let text = with("secrets = [\"AWS_BATCH_JOB_ID=arn:aws:ssm:a\"]");
+    insta::assert_snapshot!(text, @r"
+    error: [dir]/wrun.toml:5: `batch.secrets` names `AWS_BATCH_JOB_ID`, and Batch keeps `AWS_BATCH…` for itself
+    exit code 2
+    ");
+    let cloud = Cloud::new();
+    let environment = "environment = [\"MODE=fast\", \"API_TOKEN=hunter2\"]";
+    cloud
+        .world
+        .write("wrun.toml", format!("{GOOD}{environment}\n"));
+    let doctor = cloud.wrun(&["doctor"]).stdout;
+    let shown = doctor
+        .lines()
+        .find(|line| line.starts_with("batch.environment"));
+    assert!(
+        shown.unwrap().contains("API_TOKEN=…, MODE=fast "),
+        "{doctor}"
+    );
+    assert!(!doctor.contains("hunter2"), "{doctor}");
+}
+
+#[test]
 fn a_queue_that_is_not_there() {
     let text = said(&GOOD.replace("\"queue\"", "\"other\""), Mood::default());
     insta::assert_snapshot!(text, @r"

@@ -2,6 +2,10 @@
 //!
 //! Where moto is not installed, or no container engine runs, these tests say so and do nothing; under
 //! `CI=true` they fail then.
+//!
+//! `WRUN_TEST_CONTAINERS=N` says how many containers the widest foreach has: twenty when it is not set, two hundred
+//! under `CI=true`. That test is alone with them (`crowd`): two hundred put a load of 280 on a machine of two
+//! processors, take two minutes there, and need 2 GiB of memory.
 
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "a server has a time of its own")]

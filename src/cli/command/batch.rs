@@ -2,6 +2,8 @@
 
 mod image;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::logs::{self, Wanted};
@@ -9,13 +11,13 @@ use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit;
-use crate::cli::select;
+use crate::cli::{select, suggest};
 use crate::config::Settings;
 use crate::datastore::Run;
 use crate::executor::batch::check::CheckError;
 use crate::executor::batch::client::Client;
 use crate::executor::batch::list::{self, Listed, Queues};
-use crate::model::id::RunId;
+use crate::model::id::{RunId, TaskId};
 use crate::model::pathspec::RunSelector;
 use crate::report::table::{Align, Cell, Table};
 use crate::report::{human, json};
@@ -215,6 +217,26 @@ fn kill(cx: &Context, run: &RunSelector) -> Result<u8, CliError> {
     Ok(exit::OK)
 }
 
+/// Refuses to say of tasks that were never in Batch that they have printed nothing there.
+fn must_have(run: &Run, tasks: &BTreeSet<TaskId>, wanted: &Wanted) -> Result<(), CliError> {
+    if tasks.iter().any(|task| wanted.names(task)) {
+        return Ok(());
+    }
+    let run = run.id();
+    let steps: BTreeSet<&str> = tasks.iter().map(|task| task.step.as_str()).collect();
+    let error = match tasks.is_empty() {
+        true => CliError::new(Kind::NotFound, format!("run `{run}` had no jobs in Batch")),
+        false => {
+            let what = format!("run `{run}` had no job for `{}` in Batch", wanted.target);
+            let steps = suggest::list(steps);
+            CliError::new(Kind::NotFound, what).cause(format!("it had some for {steps}"))
+        }
+    };
+    Err(error.hint(format!(
+        "`wrun logs {run}` shows what all tasks have printed"
+    )))
+}
+
 fn show_logs(cx: &Context, wanted: &Wanted) -> Result<u8, CliError> {
     wanted.check()?;
     let store = cx.store()?;
@@ -223,6 +245,7 @@ fn show_logs(cx: &Context, wanted: &Wanted) -> Result<u8, CliError> {
     let (_, runtime) = store.parts();
     let events = runtime.block_on(heard::heard(&run))?;
     if !logs::print(cx, wanted, &store, &events)? {
+        must_have(&run, &runtime.block_on(heard::tasks(&run))?, wanted)?;
         cx.out.say("nothing was printed");
     }
     Ok(exit::OK)

@@ -7,11 +7,12 @@ use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::{select, store};
 use crate::config::Settings;
+use crate::datastore::copy::CopyError;
 use crate::datastore::{Datastore, DatastoreUrl};
 use crate::model::pathspec::PathSpec;
 use crate::report::human;
 use crate::report::json;
-use crate::runtime::copy::{Copier, Tally};
+use crate::runtime::copy::{Copier, CopyRunError, Tally};
 
 /// Look at datastores, and copy runs between them
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,8 @@ enum What {
     ///
     /// Each run is copied with its code, its parameters and all artifacts; what is there already is not
     /// copied again, so a copy that was interrupted goes on when it is started once more. Runs keep
-    /// their names. A datastore is made where there is none.
+    /// their names. A datastore is made where there is none. A run that has not ended is refused, and left
+    /// out when all runs are copied.
     Copy {
         /// The datastore to copy from: a directory or a URL
         #[arg(value_name = "FROM")]
@@ -80,11 +82,22 @@ fn copy(cx: &Context, (from, to): (&str, &str), runs: &[PathSpec]) -> Result<u8,
         &store::access(&settings),
     ))?;
     let place = to.place();
+    if place == datastore.place() {
+        let message = format!("both datastores are `{place}`");
+        return Err(CliError::usage(message).hint("the first is copied from, the second to"));
+    }
     let mut copier = Copier::new(datastore.clone(), to);
     for id in wanted {
         let run = from.run(&id)?;
         let before = copier.tally;
-        runtime.block_on(copier.run(&run))?;
+        match runtime.block_on(copier.run(&run)) {
+            // Of all runs, those that go on are left for the next time.
+            Err(CopyRunError::Copy(CopyError::Unended { run })) if runs.is_empty() => {
+                cx.out.warn(&format!("{run} left out: it has not ended"));
+                continue;
+            }
+            copied => copied?,
+        }
         if !cx.out.json {
             let is_new = copier.tally.runs > before.runs;
             let what = if is_new { "copied" } else { "was there" };

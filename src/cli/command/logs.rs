@@ -57,12 +57,18 @@ impl Wanted {
     }
 
     pub(crate) fn wants_task(&self, task: &TaskId, attempt: u32) -> bool {
-        let named = match self.target.within() {
+        self.names(task) && self.attempt.is_none_or(|wanted| wanted == attempt + 1)
+    }
+}
+
+impl Wanted {
+    /// Whether `task` is meant.
+    pub(crate) fn names(&self, task: &TaskId) -> bool {
+        match self.target.within() {
             Within::Step(step) => step == task.step,
             Within::Task(step, place) => step == task.step && place == task.place,
             _ => true,
-        };
-        named && self.attempt.is_none_or(|wanted| wanted == attempt + 1)
+        }
     }
 }
 

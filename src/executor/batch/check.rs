@@ -43,6 +43,12 @@ pub enum CheckError {
         /// The step.
         step: String,
     },
+    /// The image is called what no image can be called.
+    #[error("`{image}` is not the name of an image")]
+    ImageName {
+        /// What it is called.
+        image: String,
+    },
     /// The image has another wrun in it.
     #[error(
         "the image `{image}` has wrun {theirs} in it, and this is wrun {ours}: a worker must be of the version of its driver"
@@ -151,6 +157,12 @@ pub async fn queue(client: &Client, settings: &Batch) -> Result<(), CheckError> 
 /// Compares the version that the name of an image says, if it says one, with this one.
 fn image(name: &str) -> Result<(), CheckError> {
     let ours = env!("CARGO_PKG_VERSION");
+    // What `RegisterJobDefinition` takes, by the reference of the API.
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_:./#@".contains(c);
+    if name.is_empty() || name.len() > 255 || !name.chars().all(fits) {
+        let image = name.to_owned();
+        return Err(CheckError::ImageName { image });
+    }
     // A name that somebody has chosen, with a tag of his own or a digest, says nothing.
     let Ok(image) = name.parse::<ImageName>() else {
         return Ok(());

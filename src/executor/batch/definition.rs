@@ -8,7 +8,7 @@ use aws_sdk_batch::types::{
 };
 
 use super::shape::Shape;
-use crate::config::batch::{Batch, Platform};
+use crate::config::batch::{Batch, OUR_VARIABLES, Platform};
 use crate::model::digest::Digest;
 
 /// How often Batch itself starts a worker whose host was lost.
@@ -95,10 +95,8 @@ impl Definition<'_> {
             it = it.resource_requirements(requires(ResourceType::Gpu, self.shape.gpus.to_string()));
         }
         let level = settings.log_level.word();
-        let own = [
-            ("WRUN_DATASTORE", self.datastore),
-            ("WRUN_BATCH_LOG_LEVEL", level),
-        ];
+        let [datastore, log_level] = OUR_VARIABLES;
+        let own = [(datastore, self.datastore), (log_level, level)];
         let given = settings.environment.iter();
         let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in own.into_iter().chain(given) {

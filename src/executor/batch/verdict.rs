@@ -105,6 +105,11 @@ pub fn failure(said: &Said) -> Failure {
         of("the worker has ended and has left no record".to_owned()).with_hint(
             "the datastore of the workers may be another: `wrun doctor` shows what they are told",
         )
+    } else if said.exit_code.is_none() && said.log_stream.is_none() {
+        let image = &said.image;
+        of("the container has left neither an exit code nor a log".to_owned()).with_hint(format!(
+            "most likely it was never started: is there an image `{image}`, and may it be pulled?"
+        ))
     } else {
         of("the worker ended before it could keep a record".to_owned()).with_hint(
             "the log of the container says why; an image with another wrun is one reason: `wrun batch image` makes one of this wrun",

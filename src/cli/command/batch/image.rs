@@ -127,7 +127,10 @@ fn must_be_this_version(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let said =
         std::path::absolute(path).and_then(|path| Command::new(path).arg("--version").output());
     let said = match said {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            said.trim().lines().next().unwrap_or_default().to_owned()
+        }
         Err(error) => error.to_string(),
     };
     if said == VERSION {
@@ -154,7 +157,10 @@ fn write(image: &Image, name: &ImageName, path: &Path) -> Result<(), CliError> {
     };
     // What is there already stays until all of the new is there.
     let directory = path.parent().unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(directory).map_err(|error| unwritable(&error))?;
+    let file = tempfile::NamedTempFile::new_in(directory).map_err(|error| {
+        // Nobody has asked for the file that it names.
+        unwritable(&error.kind().into()).hint("name a file in a directory that is there and yours")
+    })?;
     let mut writer = BufWriter::new(file);
     image
         .write(name, &mut writer)
