@@ -173,3 +173,47 @@ pub(crate) fn consent(run: &RunId, before: &Grants, now: &Grants) -> Result<(), 
         "`--allow` grants it to all steps, `grants` below `[steps.STEP]` in `wrun.toml` to one";
     Err(error.hint(hint))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(all: &[&str], fit: &[&str]) -> Grants {
+        let of = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|it| it.parse().expect("a grant"))
+                .collect()
+        };
+        let step = "fit".parse().expect("a name");
+        Grants {
+            all: of(all),
+            steps: [(step, of(fit))].into(),
+        }
+    }
+
+    #[test]
+    fn what_all_steps_are_granted_one_is_and_not_the_reverse() {
+        let (of_one, of_all) = (&["secret:TOKEN=file:/a"][..], &["secret:TOKEN=env:B"][..]);
+        let none: Vec<String> = Vec::new();
+        assert_eq!(missing(&grants(&[], of_one), &grants(of_all, &[])), none);
+        assert_eq!(missing(&grants(of_one, &[]), &grants(of_all, &[])), none);
+        let missed = missing(&grants(of_all, &[]), &grants(&[], of_one));
+        assert_eq!(missed, ["secret:TOKEN=env:B"]);
+        let missed = missing(&grants(&[], of_one), &grants(&[], &[]));
+        assert_eq!(missed, ["fit: secret:TOKEN=file:/a"]);
+    }
+
+    #[test]
+    fn a_path_that_reads_like_another_grant_is_a_path() {
+        let other = "read:data=/etc: secret:TOKEN";
+        let missed = missing(&grants(&[other], &[]), &grants(&["secret:TOKEN"], &[]));
+        assert_eq!(missed, [other]);
+        let longer = "read:data=/secret:a=/../etc";
+        let missed = missing(
+            &grants(&[longer], &[]),
+            &grants(&["read:data=/secret:a"], &[]),
+        );
+        assert_eq!(missed, [longer]);
+    }
+}

@@ -188,6 +188,12 @@ mod tests {
             ),
             ("Terminated by ada", "", None, "somebody ended the job"),
             (
+                "Task failed to start",
+                "",
+                None,
+                "the container has left neither an exit code nor a log",
+            ),
+            (
                 "Essential container in task exited",
                 "",
                 Some(6),
