@@ -120,13 +120,17 @@ impl<W: Write + Send> Plain<W> {
     fn tell_counts(&mut self, ix: StepIx) {
         let (step, counts) = self.progress.step_at(ix);
         let mut line = format!(
-            "{}: {} of {} {} in {}",
+            "{}: {} of {} {}",
             step.name,
             counts.succeeded,
             counts.expected,
             self.style.succeeded("done"),
-            human::duration(counts.elapsed_us(self.last)),
         );
+        // What waited elsewhere and was cancelled there has never begun.
+        let elapsed = counts.elapsed_us(self.last);
+        if elapsed > 0 {
+            line += &format!(" in {}", human::duration(elapsed));
+        }
         for (number, word) in [(counts.failed, "failed"), (counts.caught, "caught")] {
             if number > 0 {
                 line += &format!(", {number} {}", self.style.failed(word));

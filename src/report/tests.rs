@@ -267,6 +267,26 @@ fn a_bad_run_in_plain_lines() {
 }
 
 #[test]
+fn what_never_began_took_no_time() {
+    let cancelled = |task| {
+        let failure = Failure::new(FailureKind::Cancelled, "the run was cancelled");
+        finished(task, 0, record(Err(failure), 20, 0))
+    };
+    let text = plain(&[
+        began(),
+        finished("start/-", 0, record(Ok(Outcome::Items(2)), 0, 12)),
+        cancelled("count/0"),
+        cancelled("count/1"),
+        Event::RunEnded {
+            status: RunStatus::Cancelled,
+            at: at(50),
+        },
+    ]);
+    let line = text.lines().find(|line| line.starts_with("count: "));
+    assert_eq!(line, Some("count: 0 of 2 done, 2 failed"));
+}
+
+#[test]
 fn what_it_means_that_machines_are_taken_away_is_said_once() {
     let reclaimed = |task, attempt| {
         let failure = Failure::new(FailureKind::Reclaimed, "the host was reclaimed");
