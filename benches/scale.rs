@@ -1,7 +1,7 @@
 //! How cost grows with the size of a run, and with the number of runs.
 //!
 //! `cargo bench --bench scale` prints tables; `docs/scale.md` says what follows from them. It runs a
-//! foreach of up to a million tasks and fills a datastore with a hundred thousand runs, which takes
+//! foreach of up to a million tasks and fills a datastore with forty thousand runs, which takes
 //! some ten minutes and 2 GiB of disk. `WRUN_SCALE=10` does a tenth of everything.
 
 #[allow(dead_code, reason = "the budgets use the rest")]
@@ -79,7 +79,7 @@ fn runs(module: &str, part: u32) {
     place.timed(&run, 0);
     let runtime = tokio::runtime::Runtime::new().expect("the system gives an event loop");
     let mut have = 1;
-    for n in [100, 1_000, 10_000, 100_000].map(|n| n / part) {
+    for n in [100, 1_000, 10_000, 40_000].map(|n| n / part) {
         runtime.block_on(fill(&place.datastore(), n.max(have) - have));
         have = n.max(have);
         let median = |arguments: &[&str]| {
