@@ -34,21 +34,41 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Visits `dir`, whose keys all begin with `prefix` (empty, or ending with `/`).
     fn directory(&mut self, dir: &Path, prefix: &str) -> Result<(), Failed> {
-        for name in self.names(dir, prefix)? {
-            if self.found.len() >= self.limit {
-                return Ok(());
+        let mut names = self.names(dir, prefix)?;
+        let (mut rest, mut many) = (&mut names[..], 0);
+        // Of many names a few may be wanted: only as many are put in order. A directory may have no
+        // key in it, and then it is more.
+        while !rest.is_empty() && self.found.len() < self.limit {
+            many = (self.limit - self.found.len())
+                .max(2 * many)
+                .min(rest.len());
+            if many < rest.len() {
+                rest.select_nth_unstable(many);
             }
-            if name.ends_with('/') {
-                self.directory(&dir.join(&name), &format!("{prefix}{name}"))?;
-            } else if let Ok(key) = Key::new(&format!("{prefix}{name}")) {
-                self.found.push(key);
+            let (next, later) = rest.split_at_mut(many);
+            next.sort_unstable();
+            for name in next.iter() {
+                self.visit(dir, prefix, name)?;
             }
+            rest = later;
         }
         Ok(())
     }
 
-    /// The names in `dir` that may lead to a key after `after`, in the order of keys; those of
-    /// directories end with `/`, because that is how they sort.
+    fn visit(&mut self, dir: &Path, prefix: &str, name: &str) -> Result<(), Failed> {
+        if self.found.len() >= self.limit {
+            return Ok(());
+        }
+        if name.ends_with('/') {
+            self.directory(&dir.join(name), &format!("{prefix}{name}"))?;
+        } else if let Ok(key) = Key::new(&format!("{prefix}{name}")) {
+            self.found.push(key);
+        }
+        Ok(())
+    }
+
+    /// The names in `dir` that may lead to a key after `after`, in any order; those of directories end
+    /// with `/`, because that is how they sort.
     fn names(&self, dir: &Path, prefix: &str) -> Result<Vec<String>, Failed> {
         let failed = |e| (dir.to_owned(), e);
         let entries = match fs::read_dir(dir) {
@@ -71,7 +91,6 @@ impl Walk<'_> {
                 names.push(name);
             }
         }
-        names.sort_unstable();
         Ok(names)
     }
 
@@ -83,6 +102,42 @@ impl Walk<'_> {
             whole.ge(self.after.bytes().take(len))
         } else {
             whole.gt(self.after.bytes())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_a_part_of_the_whole_list_however_few_are_wanted() {
+        let directory = tempfile::tempdir().unwrap();
+        for number in 0..40 {
+            let name = format!("{:02}", number * 7 % 40);
+            match number % 4 {
+                0 => fs::create_dir(directory.path().join(name)).unwrap(),
+                1 => {
+                    let dir = directory.path().join(name);
+                    fs::create_dir(&dir).unwrap();
+                    fs::write(dir.join("b"), "").unwrap();
+                    fs::write(dir.join("a"), "").unwrap();
+                }
+                _ => fs::write(directory.path().join(name), "").unwrap(),
+            }
+        }
+        let list = |after: Option<&Key>, limit| {
+            list(directory.path(), &Prefix::all(), after, limit).unwrap()
+        };
+        let all = list(None, usize::MAX);
+        assert_eq!(all.len(), 40);
+        assert!(all.is_sorted());
+        for limit in 0..45 {
+            assert_eq!(list(None, limit), all[..limit.min(40)]);
+            for (number, after) in all.iter().enumerate() {
+                let rest = &all[number + 1..];
+                assert_eq!(list(Some(after), limit), rest[..limit.min(rest.len())]);
+            }
         }
     }
 }
