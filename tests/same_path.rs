@@ -9,6 +9,12 @@
     reason = "a Batch waits for processes, and a test for it"
 )]
 
+#[path = "flows/certificates.rs"]
+#[allow(
+    dead_code,
+    reason = "the server can encrypt, which nobody asks for here"
+)]
+mod certificates;
 #[allow(dead_code, reason = "each test target uses a part of it")]
 #[path = "batch/cloud.rs"]
 mod cloud;
@@ -20,7 +26,10 @@ mod fake;
 mod results;
 #[path = "flows/running.rs"]
 mod running;
-#[path = "cloud/weather.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+#[path = "flows/server.rs"]
+mod server;
+#[path = "flows/weather.rs"]
 mod weather;
 #[path = "flows/world.rs"]
 mod world;
@@ -83,7 +92,8 @@ fn same(flow: &str, run: &str, arguments: &[&str]) {
 fn example(directory: &str) -> bool {
     match directory {
         "fetch" => {
-            let service = weather::serve("127.0.0.1");
+            let server = weather::serve([127, 0, 0, 1].into());
+            let service = server.origin();
             let grant = format!("http={service}");
             same(
                 "fetch",

@@ -56,7 +56,8 @@ fn every_example_runs_in_batch_and_replays_here() {
 #[test]
 fn a_container_asks_whom_it_was_granted_and_the_replay_nobody() {
     let Some(cloud) = Cloud::start() else { return };
-    let service = weather::serve(&Docker::gateway());
+    let server = weather::serve(Docker::gateway());
+    let service = server.origin();
     let grant = format!("http={service}");
     cloud
         .run("fetch", &["--allow", &grant, "--service", &service])

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -61,9 +62,10 @@ impl Docker {
     }
 
     /// The address at which containers reach this machine.
-    pub fn gateway() -> String {
+    pub fn gateway() -> IpAddr {
         let format = "{{(index .IPAM.Config 0).Gateway}}";
-        docker(&["network", "inspect", "bridge", "--format", format])
+        let said = docker(&["network", "inspect", "bridge", "--format", format]);
+        said.parse().expect("an address")
     }
 
     /// Takes the images of earlier builds away; those still in use stay.

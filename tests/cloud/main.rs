@@ -13,6 +13,12 @@
 #[path = "../flows/another.rs"]
 mod another;
 mod batch;
+#[path = "../flows/certificates.rs"]
+#[allow(
+    dead_code,
+    reason = "the server can encrypt, which nobody asks for here"
+)]
+mod certificates;
 #[path = "cloud.rs"]
 mod cloud;
 mod container;
@@ -26,8 +32,12 @@ mod refused;
 mod running;
 mod runs;
 mod secrets;
+#[path = "../flows/server.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod server;
 mod stack;
 mod template;
+#[path = "../flows/weather.rs"]
 mod weather;
 #[path = "wire.rs"]
 mod wire;

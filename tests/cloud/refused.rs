@@ -207,10 +207,7 @@ fn a_run_and_the_doctor_name_the_clock() {
 
 #[test]
 fn a_clock_that_goes_wrong_meanwhile_stops_no_run() {
-    let Some(moto) = super::empty_server() else {
-        return;
-    };
-    moto.bucket("bucket");
+    let Some(moto) = super::server() else { return };
     let answer = an_hour_off(true);
     // Every fifth request, once the first has been answered: a machine that was asleep.
     let plan: Plan = Arc::new(move |number, _| (number % 5 == 4).then(|| answer.clone()));
@@ -222,10 +219,7 @@ fn a_clock_that_goes_wrong_meanwhile_stops_no_run() {
 
 #[test]
 fn a_run_that_may_read_and_not_write_says_so_before_it_begins() {
-    let Some(moto) = super::empty_server() else {
-        return;
-    };
-    moto.bucket("bucket");
+    let Some(moto) = super::server() else { return };
     let plan: Plan = Arc::new(|_, line| {
         let put = line.starts_with("PUT ");
         put.then(|| Fault::error(403, "AccessDenied"))
@@ -270,10 +264,7 @@ fn a_bucket_that_is_missing_and_one_without_a_datastore_are_told_apart() {
 
 #[test]
 fn a_server_that_overwrites_what_must_stay_is_refused() {
-    let Some(moto) = super::empty_server() else {
-        return;
-    };
-    moto.bucket("bucket");
+    let Some(moto) = super::server() else { return };
     // The wire answers like a server that knows no conditions: whatever is written is written.
     let plan: Plan = Arc::new(|_, line| {
         let put = line.starts_with("PUT ");

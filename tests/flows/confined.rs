@@ -5,31 +5,13 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use wrun::cli::exit;
 
 use super::*;
 
-/// A filter that leaves a process no landlock, as containers do whose engine denies it.
-fn no_landlock() -> BpfProgram {
-    let calls = [
-        libc::SYS_landlock_create_ruleset,
-        libc::SYS_landlock_restrict_self,
-    ];
-    SeccompFilter::new(
-        calls.map(|call| (call, Vec::new())).into(),
-        SeccompAction::Allow,
-        SeccompAction::Errno(libc::ENOSYS as u32),
-        std::env::consts::ARCH.try_into().unwrap(),
-    )
-    .unwrap()
-    .try_into()
-    .unwrap()
-}
-
 /// What `wrun` says to an operator who requires every wall where there is no landlock.
 fn required(world: &World, arguments: &[&str]) -> Said {
-    let filter = no_landlock();
+    let filter = no_landlock::filter();
     let mut command = world.command(arguments);
     command.env("WRUN_SANDBOX_CONFINEMENT", "require");
     // SAFETY: between fork and exec, two system calls over memory that is there already.

@@ -416,20 +416,8 @@ fn a_trace_that_was_altered_is_found() {
 
 #[test]
 fn the_example_asks_a_service_and_is_replayed_without_it() {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fetch/data");
     let world = World::new();
-    let server = Server::start(move |asked| {
-        let path = asked
-            .line
-            .split(' ')
-            .nth(1)
-            .unwrap()
-            .trim_start_matches('/');
-        match std::fs::read(data.join(path)) {
-            Ok(bytes) => answer("200 OK", &["content-type: application/json"], &bytes),
-            Err(_) => answer("404 Not Found", &[], b"no such file"),
-        }
-    });
+    let server = weather::serve([127, 0, 0, 1].into());
     let grant = format!("http={}", server.origin());
     world
         .run("fetch", &["--allow", &grant, "--service", &server.origin()])

@@ -11,6 +11,8 @@ mod grants;
 mod hostile;
 mod http;
 mod memory;
+#[cfg(target_os = "linux")]
+mod no_landlock;
 mod parameters;
 mod room;
 mod running;
@@ -19,6 +21,7 @@ mod server;
 mod settings;
 mod shapes;
 mod stop;
+mod weather;
 mod whole;
 mod world;
 

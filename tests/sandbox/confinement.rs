@@ -512,20 +512,7 @@ async fn an_operator_can_switch_it_off() {
 /// it.
 fn become_a_cell_without_landlock(confinement: &str) {
     use std::os::unix::process::CommandExt;
-    let calls = [
-        libc::SYS_landlock_create_ruleset,
-        libc::SYS_landlock_restrict_self,
-    ];
-    let filter = seccompiler::SeccompFilter::new(
-        calls.map(|call| (call, Vec::new())).into(),
-        seccompiler::SeccompAction::Allow,
-        seccompiler::SeccompAction::Errno(libc::ENOSYS as u32),
-        std::env::consts::ARCH
-            .try_into()
-            .expect("a known processor"),
-    );
-    let filter: seccompiler::BpfProgram = filter.expect("rules").try_into().expect("a program");
-    seccompiler::apply_filter(&filter).expect("it is installed");
+    seccompiler::apply_filter(&super::no_landlock::filter()).expect("it is installed");
     let error = Command::new(env!("CARGO_BIN_EXE_wrun"))
         .args(["cell", confinement])
         .exec();

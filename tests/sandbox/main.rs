@@ -13,3 +13,6 @@ mod cells;
 mod confinement;
 mod harness;
 mod hostile;
+#[cfg(target_os = "linux")]
+#[path = "../flows/no_landlock.rs"]
+mod no_landlock;
