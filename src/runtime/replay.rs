@@ -94,10 +94,10 @@ pub struct Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// The secrets of what `scope` says of `run`: runs whose tasks were taken over have most of them too, and a
-    /// service is asked once.
-    pub(super) async fn secrets(&self, run: &Run, scope: &Scope) -> Secrets {
-        start::secrets(run, scope.step.as_ref(), &*self.clock, &self.at_hand).await
+    /// The secrets of `run`, or of one of its steps: runs whose tasks were taken over have most of them too, and
+    /// a service is asked once.
+    pub(super) async fn secrets(&self, run: &Run, step: Option<&StepName>) -> Secrets {
+        start::secrets(run, step, &*self.clock, &self.at_hand).await
     }
 }
 
@@ -150,7 +150,7 @@ pub async fn replay(
     let directory = tempfile::tempdir().map_err(ReplayError::Scratch)?;
     let scratch = datastore.scratch(directory.path());
     let program = Program::of(datastore, machine.modules, run.header()).await?;
-    let secrets = machine.secrets(run, scope).await;
+    let secrets = machine.secrets(run, scope.step.as_ref()).await;
     let site = start::site(&scratch, run, program, &machine.launcher, secrets);
     let site = Arc::new(site);
     let ledger = Arc::new(Ledger::new(datastore.clone(), machine.compared.clone()));
@@ -281,7 +281,10 @@ impl Reader<'_> {
         let origin = self.datastore.run(run).await?;
         past::verify_code(self.datastore, origin.header()).await?;
         let program = Program::of(self.datastore, self.machine.modules, origin.header()).await?;
-        let secrets = self.machine.secrets(&origin, self.scope).await;
+        let secrets = self
+            .machine
+            .secrets(&origin, self.scope.step.as_ref())
+            .await;
         let launcher = &self.machine.launcher;
         let site = start::site(&own.datastore, &origin, program, launcher, secrets);
         // The values that it read are in the records of the run that took it over.

@@ -14,6 +14,11 @@ pub fn infrastructure(what: &str, error: &(dyn Error + 'static)) -> Failure {
     failure(FailureKind::Infrastructure, what, error)
 }
 
+/// `what` could not be done, because of `error` and its causes, and will not be the next time either.
+pub fn misconfigured(what: &str, error: &(dyn Error + 'static)) -> Failure {
+    failure(FailureKind::Misconfigured, what, error)
+}
+
 /// `what` could not be read, because of `error`: another try helps when the store did not answer,
 /// and does not when what it keeps is not what was stored.
 pub fn unreadable<E: Error + Stored + 'static>(what: &str, error: &E) -> Failure {

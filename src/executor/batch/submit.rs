@@ -10,11 +10,11 @@ use super::flight::Seat;
 use super::shape::Shape;
 use super::{Shared, cancelled, job_name};
 use crate::aws::{Kind, Trouble};
-use crate::model::failure::{Failure, FailureKind};
+use crate::model::failure::Failure;
 use crate::model::job::{JobId, Sent, Token};
 use crate::scheduler::Assignment;
 use crate::task::spec;
-use crate::task::trouble::infrastructure;
+use crate::task::trouble::{infrastructure, misconfigured};
 
 /// How long nothing must come before what has gathered is submitted.
 const GATHER: Duration = Duration::from_millis(50);
@@ -234,21 +234,12 @@ impl Desk {
 }
 
 fn not_submitted(trouble: &Trouble) -> Failure {
-    let hint = match (trouble.kind, trouble.action) {
-        (Kind::Refused, "batch:RegisterJobDefinition") => {
-            "let go of definitions `wrun-…` that no job uses, `aws batch deregister-job-definition --job-definition NAME:REVISION`, or have the quota raised; where the definition itself is refused, correct what `batch.` says of image, roles and sizes".to_owned()
-        }
-        _ => trouble.hint(),
-    };
-    let failure = infrastructure("the job could not be submitted to Batch", trouble);
-    let is_final = match trouble.kind {
-        Kind::Denied => true,
-        Kind::Refused => trouble.action == "batch:RegisterJobDefinition",
-        _ => false,
-    };
-    let kind = match is_final {
-        true => FailureKind::Misconfigured,
-        false => failure.kind,
-    };
-    Failure { kind, ..failure }.with_hint(hint)
+    let what = "the job could not be submitted to Batch";
+    match (trouble.kind, trouble.action) {
+        (Kind::Refused, "batch:RegisterJobDefinition") => misconfigured(what, trouble).with_hint(
+            "let go of definitions `wrun-…` that no job uses, `aws batch deregister-job-definition --job-definition NAME:REVISION`, or have the quota raised; where the definition itself is refused, correct what `batch.` says of image, roles and sizes",
+        ),
+        (Kind::Denied, _) => misconfigured(what, trouble).with_hint(trouble.hint()),
+        _ => infrastructure(what, trouble).with_hint(trouble.hint()),
+    }
 }

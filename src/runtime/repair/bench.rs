@@ -18,7 +18,7 @@ use crate::model::event::Event;
 use crate::model::id::{RunId, TaskId};
 use crate::model::record::{Logs, Record};
 use crate::runtime::past::{self, PastError, Program};
-use crate::runtime::replay::{Machine, Scope};
+use crate::runtime::replay::Machine;
 use crate::runtime::start;
 use crate::scheduler::Assignment;
 use crate::task::site::Site;
@@ -174,7 +174,7 @@ impl<'a> Bench<'a> {
     async fn site(&self, run: &Run) -> Result<Arc<Site>, PastError> {
         let program = Program::of(&self.scratch, self.machine.modules, run.header()).await?;
         let launcher = &self.machine.launcher;
-        let secrets = self.machine.secrets(run, &Scope::default()).await;
+        let secrets = self.machine.secrets(run, None).await;
         let site = start::site(&self.scratch, run, program, launcher, secrets);
         Ok(Arc::new(site))
     }

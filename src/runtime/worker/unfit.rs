@@ -3,7 +3,7 @@
 use crate::model::failure::{Failure, FailureKind};
 use crate::runtime::past::PastError;
 use crate::sandbox::ModuleError;
-use crate::task::trouble::infrastructure;
+use crate::task::trouble::{infrastructure, misconfigured};
 
 /// What this wrun is.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,7 +23,6 @@ pub(super) fn unusable(error: &PastError, driver: &str) -> Failure {
     let what = format!(
         "the worker, wrun {VERSION}, cannot use the code of the run, which is of wrun {driver}"
     );
-    let failure = infrastructure(&what, error);
     // The driver has used it: what this worker says of it, it will always say.
     let is_of_another = matches!(
         error,
@@ -35,10 +34,7 @@ pub(super) fn unusable(error: &PastError, driver: &str) -> Failure {
         }
     );
     match is_of_another {
-        true => Failure {
-            kind: FailureKind::Misconfigured,
-            ..failure.with_hint(ANOTHER_IMAGE)
-        },
-        false => failure,
+        true => misconfigured(&what, error).with_hint(ANOTHER_IMAGE),
+        false => infrastructure(&what, error),
     }
 }
